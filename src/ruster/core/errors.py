@@ -1,0 +1,107 @@
+"""The one error tree.
+
+    RusterError                code, retryable
+    ├─ ConfigError             a setting is missing, misspelt or of the wrong type
+    ├─ ProtocolError           a line from a client cannot be taken
+    ├─ SessionError            a session does not exist, is full, belongs to someone else
+    ├─ ProviderError           a model provider failed or refused
+    │  └─ ProviderUnreachable  it could not be reached at all: another provider may be tried
+    ├─ ModelError              a model file is missing, damaged or does not fit
+    │  └─ EngineCrashed        the embedded engine's process died
+    ├─ ToolError               a tool failed or does not exist
+    └─ StorageError            the disk is full, read-only or damaged
+
+A class exists where some caller treats it differently. ``code`` is the stable contract on the wire:
+clients branch on it, people read the message, which says what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "EngineCrashed",
+    "ModelError",
+    "ProtocolError",
+    "ProviderError",
+    "ProviderUnreachable",
+    "RusterError",
+    "SessionError",
+    "StorageError",
+    "ToolError",
+]
+
+
+class RusterError(Exception):
+    """Any failure ruster knows about.
+
+    ``message`` is one sentence a person can act on; ``code`` is a stable lower-case identifier;
+    ``retryable`` says that the very same request may succeed later.
+    """
+
+    default_code = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.retryable = retryable
+
+
+class ConfigError(RusterError):
+    """A setting is missing, misspelt or of the wrong type."""
+
+    default_code = "config_invalid"
+
+
+class ProtocolError(RusterError):
+    """A line from a client cannot be taken."""
+
+    default_code = "invalid_command"
+
+
+class SessionError(RusterError):
+    """A session does not exist (for this caller), is full, or cannot do that now."""
+
+    default_code = "session_not_found"
+
+
+class ProviderError(RusterError):
+    """A model provider failed or refused the request."""
+
+    default_code = "provider_failed"
+
+
+class ProviderUnreachable(ProviderError):
+    """The provider could not answer at all (down, model absent): the next model may be tried.
+
+    Only raised before any part of an answer was produced.
+    """
+
+    default_code = "provider_unreachable"
+
+
+class ModelError(ProviderError):
+    """A model file is missing, damaged, or does not fit."""
+
+    default_code = "model_failed"
+
+
+class EngineCrashed(ModelError):
+    """The embedded engine's process died while it was needed."""
+
+    default_code = "engine_crashed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
+class ToolError(RusterError):
+    """A tool failed or does not exist."""
+
+    default_code = "tool_failed"
+
+
+class StorageError(RusterError):
+    """The disk is full, read-only or damaged; nothing was acknowledged."""
+
+    default_code = "storage_failed"

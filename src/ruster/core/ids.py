@@ -1,0 +1,30 @@
+"""Identifiers: random ones for requests and turns, and the one rule for names used in paths."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from ruster.core.errors import ProtocolError
+
+__all__ = ["NAME_PATTERN", "check_name", "new_id"]
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
+"""Session ids and every other name that becomes part of a path (no separators, no leading dot)."""
+
+_NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
+
+
+def new_id(prefix: str) -> str:
+    """Make an identifier such as ``t-5f0c9a1be2d34c77``: the prefix and 64 random bits."""
+    return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def check_name(name: str, what: str = "session_id") -> str:
+    """Return ``name`` if it may stand in a path, else raise ProtocolError (``invalid_name``)."""
+    if _NAME.match(name) and ".." not in name:
+        return name
+    raise ProtocolError(
+        f"{what} must be 1 to 64 letters, digits or . _ : @ + - (no leading punctuation, no '..')",
+        code="invalid_name",
+    )

@@ -1,0 +1,135 @@
+"""A request to a model and the events that come back: the neutral protocol every provider speaks.
+
+The events of one inference are, in order: ``ProcessStart``, any mix of ``Thought`` (start, deltas,
+stop), ``Content`` and ``ToolCallRequest``, at most one ``Usage``, and ``Complete`` as the last. A
+failure is an exception of the error tree, never an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ruster.core.messages import Message, ToolCall, ToolSpec
+
+__all__ = [
+    "Behaviour",
+    "Complete",
+    "Content",
+    "FinishReason",
+    "InferenceConfig",
+    "InferenceEvent",
+    "InferenceRequest",
+    "ProcessStart",
+    "Sampling",
+    "Thought",
+    "ThoughtPhase",
+    "ToolCallRequest",
+    "Usage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. Defaults follow the field's common local-model settings."""
+
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 40
+    min_p: float = 0.0
+    repetition_penalty: float = 1.1
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How an inference behaves apart from sampling. ``context_size`` and limits are in tokens."""
+
+    max_tokens: int | None = None
+    context_size: int | None = None
+    stop: tuple[str, ...] = ()
+    show_thinking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceConfig:
+    """Settings of one inference: behaviour and sampling, kept apart."""
+
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRequest:
+    """What a provider gets: its own model name (without the provider prefix) and the messages.
+
+    ``session`` lets a provider keep state (a KV cache) between the turns of one conversation.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    config: InferenceConfig = field(default_factory=InferenceConfig)
+    tools: tuple[ToolSpec, ...] = ()
+    session: str | None = None
+
+
+class ThoughtPhase(StrEnum):
+    """Where in a stretch of reasoning an event stands."""
+
+    START = "start"
+    DELTA = "delta"
+    STOP = "stop"
+
+
+class FinishReason(StrEnum):
+    """Why an inference ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStart:
+    """The model has begun to work on the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """Reasoning that is not part of the answer; ``text`` only with ``phase`` delta."""
+
+    phase: ThoughtPhase
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRequest:
+    """The model asks for one complete tool call."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens spent: ``prompt`` read (of which ``cached`` were not read anew), ``completion`` made."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The inference is over."""
+
+    reason: FinishReason = FinishReason.STOP
+
+
+InferenceEvent = ProcessStart | Thought | Content | ToolCallRequest | Usage | Complete

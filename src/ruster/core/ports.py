@@ -1,0 +1,89 @@
+"""The seams of the house: what one package needs from another, as Protocols.
+
+Packages on the same row never import each other; they meet here and are joined in ``app``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.messages import Message, ToolCall, ToolSpec
+
+__all__ = ["ChatModels", "ModelInfo", "Notify", "Progress", "Provider", "ToolRunner"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model a provider can run: ``id`` carries the provider prefix; sizes in tokens and bytes."""
+
+    id: str
+    context_size: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long preparation (loading, downloading) has come; ``total`` 0 when unknown."""
+
+    what: str
+    current: int
+    total: int
+
+
+Notify = Callable[[str, str], None]
+"""``notify(code, message)``: tell the caller of a turn something it should know."""
+
+
+class Provider(Protocol):
+    """A source of model answers, chosen by the prefix of a model's name.
+
+    ``stream`` is an async generator: closing it (or cancelling the task that iterates it) must
+    stop the inference and release its connection or slot within a second. It raises
+    ``ProviderUnreachable`` before its first event when it cannot answer at all, and any other
+    ``ProviderError`` when it fails later.
+    """
+
+    def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        """Run one inference; see ``core.inference`` for the order of events."""
+        ...
+
+    async def models(self) -> list[ModelInfo]:
+        """List the models at hand; raises ``ProviderUnreachable`` when that cannot be told."""
+        ...
+
+    async def context_size(self, model: str) -> int | None:
+        """Return the window of ``model`` in tokens, or None when unknown. Never raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release everything; no stream may run."""
+        ...
+
+
+class ChatModels(Protocol):
+    """All models by their full name ``provider/model``; what ``agent`` asks."""
+
+    def stream(
+        self, model: str, request: InferenceRequest, notify: Notify
+    ) -> AsyncIterator[InferenceEvent]:
+        """Answer with ``model``, or with the first fallback that can (told through ``notify``)."""
+        ...
+
+    async def context_size(self, model: str) -> int | None:
+        """Return the window of ``model`` in tokens, or None when unknown."""
+        ...
+
+
+class ToolRunner(Protocol):
+    """What ``agent`` needs of the tools: which to offer, and to run one."""
+
+    async def offer(self, messages: tuple[Message, ...]) -> tuple[ToolSpec, ...]:
+        """Choose the tools this conversation's next step may use."""
+        ...
+
+    async def run(self, call: ToolCall) -> str:
+        """Run a call and return its result text; raises ``ToolError`` with a hint for the model."""
+        ...

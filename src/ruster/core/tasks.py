@@ -1,0 +1,38 @@
+"""The only maker of tasks: every task has a name, a reference, and its failure is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["cancel_and_wait", "spawn"]
+
+_T = TypeVar("_T")
+_log = logging.getLogger("ruster.tasks")
+_live: set[asyncio.Task[Any]] = set()
+
+
+def spawn(coro: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
+    """Run ``coro`` as a named task that is kept alive until it ends.
+
+    An exception that nobody awaits is logged with the task's name instead of vanishing.
+    """
+    task = asyncio.get_running_loop().create_task(coro, name=name)
+    _live.add(task)
+    task.add_done_callback(_finished)
+    return task
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until each has ended, whatever it ended with."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _live.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("task %s failed", task.get_name(), exc_info=error)
