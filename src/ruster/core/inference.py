@@ -91,7 +91,9 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStart:
-    """The model has begun to work on the request."""
+    """The model has begun to work; ``model`` is the full name of the one that answers, if known."""
+
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class ToolCallRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens spent: ``prompt`` read (of which ``cached`` were not read anew), ``completion`` made."""
+    """Tokens of ``prompt`` (of which ``cached`` were not read anew) and ``completion``."""
 
     prompt: int = 0
     completion: int = 0

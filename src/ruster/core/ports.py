@@ -5,14 +5,14 @@ Packages on the same row never import each other; they meet here and are joined 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from ruster.core.inference import InferenceEvent, InferenceRequest
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
-__all__ = ["ChatModels", "ModelInfo", "Notify", "Progress", "Provider", "ToolRunner"]
+__all__ = ["ChatModels", "ModelInfo", "ModelList", "Notify", "Progress", "Provider", "ToolRunner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class ModelInfo:
     id: str
     context_size: int | None = None
     size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models at hand; ``missing`` says, by prefix, why a provider could not list its own."""
+
+    models: tuple[ModelInfo, ...]
+    missing: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,10 @@ class ChatModels(Protocol):
 
     async def context_size(self, model: str) -> int | None:
         """Return the window of ``model`` in tokens, or None when unknown."""
+        ...
+
+    async def models(self) -> ModelList:
+        """List what every provider has."""
         ...
 
 

@@ -1,0 +1,349 @@
+"""Events: what the daemon tells a client, one model per kind.
+
+Session events carry ``seq``, growing by one within their session; events of a turn carry ``turn``.
+Absent optional fields are left out of the line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = [
+    "EVENTS",
+    "Accepted",
+    "Attached",
+    "CancelReport",
+    "Cancelled",
+    "ConfigListing",
+    "ConfigUpdated",
+    "ConfigValue",
+    "Created",
+    "Deleted",
+    "Detached",
+    "ErrorEvent",
+    "Event",
+    "HistoryPage",
+    "ModelList",
+    "Notice",
+    "Pong",
+    "Proactive",
+    "ProgressEvent",
+    "Reply",
+    "Response",
+    "SessionEvent",
+    "SessionList",
+    "SessionSummary",
+    "SkillUsed",
+    "StatusReport",
+    "ThoughtEvent",
+    "ToolCallEvent",
+    "TurnEvent",
+    "UsageEvent",
+]
+
+
+class Event(BaseModel):
+    """What every event has: its kind. The codec stamps ``turn``, ``seq`` and ``id`` on the line."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, serialize_by_alias=True)
+    terminal: ClassVar[bool] = False
+    """Whether this event is the last one its command or turn causes."""
+
+    event: str
+
+
+class Reply(Event):
+    """The answer to a command that is no session event."""
+
+    terminal: ClassVar[bool] = True
+
+
+class SessionEvent(Event):
+    """An event on a session's stream."""
+
+    session_id: str
+
+
+class TurnEvent(SessionEvent):
+    """An event of one turn; its line carries ``turn``."""
+
+
+class Created(Event):
+    """A session is open. Sent again, with the model now in force, when it existed already."""
+
+    terminal: ClassVar[bool] = True
+    event: Literal["created"] = "created"
+    session_id: str
+    model: str
+    seq: int
+    """The session's last event so far: the cursor to attach from."""
+
+
+class Accepted(TurnEvent):
+    """The message is on the disk and will be answered, whatever happens to the daemon."""
+
+    event: Literal["accepted"] = "accepted"
+    message: str
+    mode: str = "queue"
+    waiting: int = 0
+    """Turns that come before this one."""
+
+
+class Response(TurnEvent):
+    """A piece of the answer. The last one of a turn has `done` true and an empty `delta`.
+
+    With `phase` the piece is a marker for people, not part of the answer: `Thinking...` before the
+    first model step, `Refining...` before later ones.
+    """
+
+    event: Literal["response"] = "response"
+    delta: str
+    done: bool = False
+    phase: Literal["thinking"] | None = None
+    reason: Literal["stop", "length", "tool_calls"] | None = None
+    """On the last piece: why the model stopped."""
+
+
+class ThoughtEvent(TurnEvent):
+    """The model's reasoning, apart from the answer."""
+
+    event: Literal["thought"] = "thought"
+    phase: Literal["start", "delta", "stop"]
+    delta: str | None = None
+
+
+class ToolCallEvent(TurnEvent):
+    """The model called a tool; `result_preview` is the beginning of what came back."""
+
+    event: Literal["tool_call"] = "tool_call"
+    tool: str
+    arguments: dict[str, Any]
+    call_id: str
+    result_preview: str | None = None
+
+
+class SkillUsed(TurnEvent):
+    """A skill took part in the answer."""
+
+    event: Literal["skill_used"] = "skill_used"
+    skill: str
+    result: str
+
+
+class UsageEvent(TurnEvent):
+    """Tokens and time one model step took."""
+
+    event: Literal["usage"] = "usage"
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    first_token_ms: int | None = None
+    total_ms: int
+
+
+class Cancelled(TurnEvent):
+    """The turn was ended by a client; what was said so far is kept in the history."""
+
+    terminal: ClassVar[bool] = True
+    event: Literal["cancelled"] = "cancelled"
+    reason: Literal["cancel", "interrupt", "delete"] = "cancel"
+
+
+class Proactive(SessionEvent):
+    """The agent speaks unasked."""
+
+    event: Literal["proactive"] = "proactive"
+    message: str
+
+
+class Notice(Event):
+    """Something a person should know; nothing failed for good."""
+
+    event: Literal["notice"] = "notice"
+    session_id: str | None = None
+    code: str
+    message: str
+
+
+class ProgressEvent(TurnEvent):
+    """How far a model load or download has come; `total` is 0 while unknown."""
+
+    event: Literal["progress"] = "progress"
+    what: str
+    current: int
+    total: int
+
+
+class ErrorEvent(Event):
+    """A command or a turn failed. `code` is stable; `error` says what to do."""
+
+    terminal: ClassVar[bool] = True
+    event: Literal["error"] = "error"
+    code: str
+    error: str
+    session_id: str | None = None
+    retryable: bool | None = None
+    """True when the same request may succeed later."""
+
+
+class Attached(Reply):
+    """The connection now receives the session's events that follow `seq`."""
+
+    event: Literal["attached"] = "attached"
+    session_id: str
+    seq: int
+    running: bool = False
+    """Whether a turn is running."""
+
+
+class Detached(Reply):
+    """The connection no longer receives the session's events."""
+
+    event: Literal["detached"] = "detached"
+    session_id: str
+
+
+class Deleted(Reply):
+    """The session and all its files are gone. Everybody attached is told."""
+
+    event: Literal["deleted"] = "deleted"
+    session_id: str
+
+
+class CancelReport(Reply):
+    """What `cancel` did."""
+
+    event: Literal["cancel"] = "cancel"
+    session_id: str
+    cancelled: str | None = None
+    """The turn that was ended; absent when none was running."""
+    dropped: int = 0
+    """Waiting messages that were dropped."""
+
+
+class SessionSummary(BaseModel):
+    """One session in a list."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    session_id: str
+    model: str
+    title: str = ""
+    created: str
+    """RFC 3339, local time."""
+    owner: int
+    """The uid it belongs to."""
+
+
+class SessionList(Reply):
+    """The sessions this caller can see, in order of name."""
+
+    event: Literal["list"] = "list"
+    sessions: list[str]
+    details: list[SessionSummary]
+
+
+class HistoryPage(Reply):
+    """Part of a session's stored conversation, oldest first."""
+
+    event: Literal["history"] = "history"
+    session_id: str
+    history: list[dict[str, Any]]
+    total: int
+    offset: int
+    limit: int
+
+
+class StatusReport(Reply):
+    """How the daemon is."""
+
+    event: Literal["status"] = "status"
+    version: str
+    pid: int
+    uptime_s: float
+    default_model: str
+    connections: int
+    sessions_open: int
+    turns_running: int
+    turns_total: int
+    turns_failed: int
+    tokens_total: int
+    """Tokens models have read and written since the start."""
+    rss_bytes: int
+    uid: int
+    """The caller, as the kernel says."""
+    privileged: bool
+    """Whether the caller may do everything."""
+
+
+class ModelList(Reply):
+    """Models that can answer now; `unreachable` says which providers could not be asked and why."""
+
+    event: Literal["models"] = "models"
+    models: list[dict[str, Any]]
+    default: str
+    unreachable: dict[str, str]
+
+
+class ConfigValue(Reply):
+    """One setting and where it came from."""
+
+    event: Literal["config_value"] = "config_value"
+    key: str
+    value: Any
+    source: str
+
+
+class ConfigUpdated(Reply):
+    """A setting was changed and kept."""
+
+    event: Literal["config_updated"] = "config_updated"
+    key: str
+    value: Any
+    restart_needed: bool = False
+    """Whether the daemon must be started anew for it to count."""
+
+
+class ConfigListing(Reply):
+    """All settings."""
+
+    event: Literal["config_list"] = "config_list"
+    options: dict[str, Any]
+
+
+class Pong(Reply):
+    """The daemon listens."""
+
+    event: Literal["pong"] = "pong"
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Created,
+    Accepted,
+    Response,
+    ThoughtEvent,
+    ToolCallEvent,
+    SkillUsed,
+    UsageEvent,
+    ProgressEvent,
+    Notice,
+    Cancelled,
+    ErrorEvent,
+    Proactive,
+    Attached,
+    Detached,
+    Deleted,
+    CancelReport,
+    SessionList,
+    HistoryPage,
+    StatusReport,
+    ModelList,
+    ConfigValue,
+    ConfigUpdated,
+    ConfigListing,
+    Pong,
+)
+"""Every event, in the order of the reference."""
