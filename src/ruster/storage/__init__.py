@@ -1,0 +1,1 @@
+"""What is kept: append-only checksummed journals, atomic files, the instance lock."""
