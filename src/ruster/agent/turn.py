@@ -1,0 +1,263 @@
+"""One turn: model step, tool calls, next step, until the model has nothing more to ask.
+
+The turn knows no session: its host receives events, keeps intermediate messages, and hands over
+what the user said meanwhile. Cancelling the task that runs it ends everything below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from ruster.agent.context import SYSTEM_PROMPT, fit
+from ruster.agent.settings import AgentSettings
+from ruster.core.clock import Clock
+from ruster.core.errors import ProviderError, ToolError
+from ruster.core.inference import (
+    Behaviour,
+    Complete,
+    Content,
+    FinishReason,
+    InferenceConfig,
+    InferenceEvent,
+    InferenceRequest,
+    ProcessStart,
+    Sampling,
+    Thought,
+    ThoughtPhase,
+    ToolCallRequest,
+    Usage,
+)
+from ruster.core.messages import Message, Role, ToolCall
+from ruster.core.ports import ChatModels, ToolRunner
+from ruster.protocol.events import (
+    Event,
+    Notice,
+    Response,
+    ThoughtEvent,
+    ToolCallEvent,
+    UsageEvent,
+)
+
+__all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
+
+_PREVIEW_CHARS = 200
+
+
+class TurnHost(Protocol):
+    """What a turn needs of the session it belongs to."""
+
+    def emit(self, event: Event) -> None:
+        """Put an event on the session's stream."""
+        ...
+
+    def record(self, message: Message) -> None:
+        """Keep a message that is part of the turn but not its end."""
+        ...
+
+    def take_steering(self) -> list[Message]:
+        """Hand over what the user said since the last step."""
+        ...
+
+    def finish(self) -> list[Message]:
+        """Hand over what the user said since the last step; if nothing, the turn is closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """What a turn starts from: ``turns`` are the conversation's turns, the one to answer last."""
+
+    session_id: str
+    session_key: str
+    model: str
+    turns: Sequence[Sequence[Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What all turns share."""
+
+    models: ChatModels
+    tools: ToolRunner
+    settings: AgentSettings
+    clock: Clock
+
+    def turn(self, given: TurnInput, host: TurnHost) -> Turn:
+        """Prepare a turn; nothing happens before ``run``."""
+        return Turn(self, given, host)
+
+
+class Turn:
+    """One turn in progress. ``tokens`` counts what the model has read and written."""
+
+    def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
+        self._agent = agent
+        self._given = given
+        self._host = host
+        self._messages: list[Message] = []
+        self._parts: list[str] = []
+        self._calls: list[ToolCall] = []
+        self._produced_bytes = 0
+        self.tokens = 0
+
+    @property
+    def text(self) -> str:
+        """What the model has said in its present step."""
+        return "".join(self._parts)
+
+    async def run(self) -> FinishReason:
+        """Answer; raises the errors of the tree, and CancelledError when cancelled."""
+        await self._assemble()
+        for number in range(self._agent.settings.max_rounds):
+            marker = "Refining..." if number else "Thinking..."
+            self._emit(Response(session_id=self._id, delta=marker, phase="thinking"))
+            reason = await self._step()
+            if self._calls:
+                await self._run_tools()
+                self._messages.extend(self._host.take_steering())
+            elif steering := self._host.finish():
+                self._keep(Message(Role.ASSISTANT, self.text))
+                self._messages.extend(steering)
+            else:
+                return reason
+        raise ToolError(
+            f"the model went on for {self._agent.settings.max_rounds} steps without an end; "
+            "ask for less at once",
+            code="too_many_rounds",
+        )
+
+    async def _assemble(self) -> None:
+        settings = self._agent.settings
+        window = await self._agent.models.context_size(self._given.model)
+        fitted = fit(
+            settings.system_prompt or SYSTEM_PROMPT,
+            self._given.turns,
+            window or settings.default_window_tokens,
+            settings.reserve_tokens,
+        )
+        self._messages = list(fitted.messages)
+        if fitted.dropped_turns:
+            self._notify(
+                "context_trimmed",
+                f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "
+                "and were left out; the history keeps them",
+            )
+
+    async def _step(self) -> FinishReason:
+        """Run the model once; afterwards ``text`` and ``_calls`` hold what it said."""
+        self._parts.clear()
+        self._calls.clear()
+        started = self._agent.clock.monotonic()
+        first_ms: int | None = None
+        usage, reason, model = Usage(), FinishReason.STOP, self._given.model
+        messages = tuple(self._messages)
+        request = InferenceRequest(
+            model=self._given.model,
+            messages=messages,
+            config=self._config(),
+            tools=await self._agent.tools.offer(messages),
+            session=self._given.session_key,
+        )
+        stream = self._agent.models.stream(self._given.model, request, self._notify)
+        async with aclosing(cast(AsyncGenerator[InferenceEvent], stream)) as events:
+            async for event in events:
+                if isinstance(event, ProcessStart):
+                    model = event.model or model
+                    continue
+                if first_ms is None:
+                    first_ms = self._since_ms(started)
+                if isinstance(event, Usage):
+                    usage = event
+                elif isinstance(event, Complete):
+                    reason = event.reason
+                else:
+                    self._take(event)
+        self.tokens += usage.prompt + usage.completion
+        self._emit(
+            UsageEvent(
+                session_id=self._id,
+                model=model,
+                prompt_tokens=usage.prompt,
+                completion_tokens=usage.completion,
+                cached_tokens=usage.cached,
+                first_token_ms=first_ms,
+                total_ms=self._since_ms(started),
+            )
+        )
+        return reason
+
+    def _take(self, event: InferenceEvent) -> None:
+        """Pass one event of the model on to the session."""
+        if isinstance(event, Content):
+            self._parts.append(event.text)
+            self._count(event.text)
+            self._emit(Response(session_id=self._id, delta=event.text))
+        elif isinstance(event, Thought):
+            self._count(event.text)
+            if self._agent.settings.show_thinking:
+                delta = event.text if event.phase is ThoughtPhase.DELTA else None
+                self._emit(ThoughtEvent(session_id=self._id, phase=event.phase.value, delta=delta))
+        elif isinstance(event, ToolCallRequest):
+            self._calls.append(event.call)
+
+    def _count(self, text: str) -> None:
+        self._produced_bytes += len(text.encode())
+        if self._produced_bytes > self._agent.settings.max_answer_bytes:
+            raise ProviderError(
+                f"the answer grew beyond {self._agent.settings.max_answer_bytes} bytes and was "
+                "ended; what was said is kept",
+                code="answer_too_large",
+            )
+
+    async def _run_tools(self) -> None:
+        self._keep(Message(Role.ASSISTANT, self.text, tool_calls=tuple(self._calls)))
+        self._parts.clear()
+        for call in self._calls:
+            try:
+                result = await self._agent.tools.run(call)
+            except ToolError as error:
+                result = f"error: {error.message}"
+            self._keep(Message(Role.TOOL, result, tool_call_id=call.id, name=call.name))
+            self._emit(
+                ToolCallEvent(
+                    session_id=self._id,
+                    tool=call.name,
+                    arguments=call.arguments,
+                    call_id=call.id,
+                    result_preview=result[:_PREVIEW_CHARS],
+                )
+            )
+
+    def _keep(self, message: Message) -> None:
+        self._messages.append(message)
+        self._host.record(message)
+
+    def _config(self) -> InferenceConfig:
+        own = self._agent.settings
+        return InferenceConfig(
+            Behaviour(max_tokens=own.max_tokens, show_thinking=own.show_thinking),
+            Sampling(
+                temperature=own.temperature,
+                top_p=own.top_p,
+                top_k=own.top_k,
+                min_p=own.min_p,
+                repetition_penalty=own.repetition_penalty,
+                seed=own.seed,
+            ),
+        )
+
+    @property
+    def _id(self) -> str:
+        return self._given.session_id
+
+    def _emit(self, event: Event) -> None:
+        self._host.emit(event)
+
+    def _notify(self, code: str, message: str) -> None:
+        self._emit(Notice(session_id=self._id, code=code, message=message))
+
+    def _since_ms(self, started: float) -> int:
+        return round((self._agent.clock.monotonic() - started) * 1000)
