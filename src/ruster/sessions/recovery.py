@@ -1,0 +1,83 @@
+"""What a session owes after the daemon stopped without finishing: decided once, when it is loaded.
+
+An accepted message without an answer is answered if it is young enough and has not brought the
+daemon down repeatedly; else its turn is closed, marked, and told to whoever attaches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ruster.core.clock import Clock
+from ruster.core.errors import RusterError, SessionError
+from ruster.core.messages import Role
+from ruster.protocol.events import Accepted
+from ruster.sessions.records import TurnLog, restart_record
+from ruster.sessions.running import QueuedTurn
+from ruster.sessions.session import Session
+from ruster.sessions.settings import SessionSettings
+
+__all__ = ["recover"]
+
+_MAX_RESTARTS = 3
+
+
+def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
+    """Answer or close every open turn of a freshly loaded session; raises StorageError."""
+    _tell_damage(session)
+    for log in list(session.transcript.open_turns.values()):
+        age_s = max(0.0, clock.now() - log.accepted_at)
+        if age_s <= settings.replay_max_age_s and log.restarts < _MAX_RESTARTS:
+            _restart(session, log, clock)
+        else:
+            _expire(session, log, age_s)
+
+
+def _restart(session: Session, log: TurnLog, clock: Clock) -> None:
+    if session.stream.last_seq < session.transcript.last_seq:
+        # The message reached the disk but its `accepted` event did not.
+        session.stream.publish(
+            Accepted(session_id=session.id, message=_said(log)),
+            turn=log.id,
+            command_id=log.command_id,
+        )
+    session.transcript.append(restart_record(log.id, clock.now()))
+    session.stream.publish(
+        session.notice(
+            "turn_restarted",
+            "the daemon stopped before this message was answered; here is the answer anew",
+        ),
+        turn=log.id,
+        command_id=log.command_id,
+    )
+    finished = asyncio.get_running_loop().create_future()
+    session.resume(QueuedTurn(log.id, log.command_id, finished))
+
+
+def _expire(session: Session, log: TurnLog, age_s: float) -> None:
+    quoted = _said(log)[:80]
+    why = "kept stopping the daemon" if log.restarts else f"is {round(age_s / 60)} minutes old"
+    error: RusterError = SessionError(
+        f"a message was not answered before the daemon stopped and {why}; send it again if it "
+        f"still matters: {quoted!r}",
+        code="message_expired",
+        retryable=True,
+    )
+    session.close_unanswered(log.id, error)
+    session.tell_later(session.notice("message_expired", error.message), turn=log.id)
+
+
+def _tell_damage(session: Session) -> None:
+    damage = session.transcript.damage
+    if damage.lines:
+        session.tell_later(
+            session.notice(
+                "history_damaged",
+                f"{damage.lines} lines of this session's history were damaged and set aside in "
+                f"{session.folder / 'history.damaged'}; the rest is whole",
+            )
+        )
+
+
+def _said(log: TurnLog) -> str:
+    return next((m.content for m in log.messages if m.role is Role.USER), "")

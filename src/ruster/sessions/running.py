@@ -1,0 +1,110 @@
+"""A turn on its way: waiting in the queue, then running, with the one way to cancel it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from ruster.agent.turn import Turn
+from ruster.core.clock import Clock
+from ruster.core.inference import FinishReason
+from ruster.core.messages import Message
+from ruster.core.tasks import spawn
+from ruster.protocol.codec import CommandId
+from ruster.protocol.events import Event
+from ruster.sessions.records import message_record
+from ruster.sessions.stream import EventStream
+from ruster.sessions.transcript import Transcript
+
+__all__ = ["CancelReason", "QueuedTurn", "RunningTurn"]
+
+CancelReason = Literal["cancel", "interrupt", "delete"]
+
+
+@dataclass(eq=False, slots=True)
+class QueuedTurn:
+    """An accepted message that waits for its turn; ``finished`` when its end has been told."""
+
+    id: str
+    command_id: CommandId | None
+    finished: asyncio.Future[None]
+
+
+class RunningTurn:
+    """The turn a session works on; the ``TurnHost`` of its agent turn."""
+
+    def __init__(
+        self, queued: QueuedTurn, transcript: Transcript, stream: EventStream, clock: Clock
+    ) -> None:
+        self.queued = queued
+        self.cancel_reason: CancelReason | None = None
+        self.open_to_steering = True
+        self._transcript = transcript
+        self._stream = stream
+        self._clock = clock
+        self._steering: list[Message] = []
+        self._task: asyncio.Task[FinishReason] | None = None
+        self._given_up = asyncio.get_running_loop().create_future()
+
+    def emit(self, event: Event) -> None:
+        """Publish an event of this turn, unless the turn was given up."""
+        if not self._given_up.done():
+            self._stream.publish(event, turn=self.queued.id, command_id=self.queued.command_id)
+
+    def record(self, message: Message) -> None:
+        """Journal a message in the middle of the turn."""
+        if not self._given_up.done():
+            self._transcript.append(message_record(self.queued.id, message, self._clock.now()))
+
+    def steer(self, message: Message) -> None:
+        """Let the model see ``message`` at its next step."""
+        self._steering.append(message)
+
+    def take_steering(self) -> list[Message]:
+        """Hand over what the user said since the last step."""
+        steering, self._steering = self._steering, []
+        return steering
+
+    def finish(self) -> list[Message]:
+        """Hand over what the user said since the last step; if nothing, close the turn to more."""
+        steering = self.take_steering()
+        self.open_to_steering = bool(steering)
+        return steering
+
+    async def run(self, turn: Turn) -> FinishReason:
+        """Run the turn to its end; raises its error, or CancelledError after ``cancel``.
+
+        A turn that does not react to ``cancel`` in time is left behind: it can no longer publish.
+        """
+        self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
+        self._task.add_done_callback(_retrieve)
+        try:
+            await asyncio.wait({self._task, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        finally:
+            self.open_to_steering = False
+            self._give_up()
+        if self.cancel_reason is not None:
+            raise asyncio.CancelledError
+        return self._task.result()
+
+    def cancel(self, reason: CancelReason, patience_s: float) -> None:
+        """End the turn; after ``patience_s`` without waiting for it any longer."""
+        if self.cancel_reason is not None or self._task is None:
+            return
+        self.cancel_reason = reason
+        self._task.cancel()
+        asyncio.get_running_loop().call_later(patience_s, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._given_up.done():
+            self._given_up.set_result(None)
+
+
+def _retrieve(task: asyncio.Task[FinishReason]) -> None:
+    """Mark an abandoned turn's error as seen; the session has told its own story by then."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,109 @@
+"""A session's conversation: ``history.jsonl`` and the part of it that stays in memory.
+
+The file is the truth and is only ever appended to. In memory are the newest ended turns (for the
+model's context) and the open ones: accepted, not ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruster.core.messages import Message, Role
+from ruster.sessions.records import Record, TurnLog, timestamp_of, to_message
+from ruster.sessions.settings import SessionSettings
+from ruster.storage.disk import Disk
+from ruster.storage.journal import Damage, Journal
+
+__all__ = ["Transcript"]
+
+_TAIL_RECORDS = 4096
+_PAGE_BYTES = 1 << 20
+
+
+class Transcript:
+    """The conversation of one session."""
+
+    def __init__(self, path: Path, disk: Disk, settings: SessionSettings) -> None:
+        """Open the file (blocks) and read its newest part; raises StorageError."""
+        self.journal = Journal(path, disk)
+        self.open_turns: dict[str, TurnLog] = {}
+        self._settings = settings
+        self._ended: deque[TurnLog] = deque()
+        self._ended_bytes = 0
+        self.last_seq = 0
+        self._load(self.journal.records(max(0, len(self.journal) - _TAIL_RECORDS)))
+
+    @property
+    def damage(self) -> Damage:
+        """What had to be repaired when the file was opened."""
+        return self.journal.damage
+
+    def append(self, record: Record) -> None:
+        """Write one line and take it in; durable only after a commit. Raises StorageError."""
+        self.journal.append_record(record)
+        self._take(record)
+
+    def undo_accept(self, turn: str) -> None:
+        """Take back the line of a message that was never acknowledged: the last one written."""
+        self.journal.undo()
+        log = self.open_turns[turn]
+        log.undo()
+        if not log.messages:
+            del self.open_turns[turn]
+
+    def conversation(self, turn: str) -> Sequence[Sequence[Message]]:
+        """Return the ended turns in memory, oldest first, and the open ``turn`` last."""
+        return [*(log.messages for log in self._ended), self.open_turns[turn].messages]
+
+    def page(self, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Read up to ``limit`` lines from the ``offset``-th oldest on, and their total (blocks).
+
+        A page ends early, after at least one line, where it grows beyond 1 MiB.
+        """
+        records, size = [], 0
+        for record in self.journal.records(offset, offset + limit):
+            records.append(record)
+            size += len(record["content"])
+            if size > _PAGE_BYTES:
+                break
+        return records, len(self.journal)
+
+    def close(self) -> None:
+        """Release the file."""
+        self.journal.close()
+
+    def _load(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._take(record)
+
+    def _take(self, record: Record) -> None:
+        """Sort one line into the turns."""
+        self.last_seq = max(self.last_seq, record.get("seq", 0))
+        turn = record.get("turn")
+        message = to_message(record)
+        if turn is None or (message is None and "restarted" not in record):
+            return
+        log = self.open_turns.get(turn)
+        if log is None:
+            if record["role"] != Role.USER:
+                return  # its beginning lies before the part that was read, or was damaged
+            log = TurnLog(turn, timestamp_of(record), record.get("id"))
+            self.open_turns[turn] = log
+        if message is not None:
+            log.add(message)
+        else:
+            log.restart()
+        if "end" in record:
+            self._end(self.open_turns.pop(turn))
+
+    def _end(self, log: TurnLog) -> None:
+        self._ended.append(log)
+        self._ended_bytes += log.size_bytes
+        while len(self._ended) > 1 and (
+            len(self._ended) > self._settings.window_turns
+            or self._ended_bytes > self._settings.window_bytes
+        ):
+            self._ended_bytes -= self._ended.popleft().size_bytes
