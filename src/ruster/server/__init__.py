@@ -1,0 +1,1 @@
+"""The UNIX socket: framing, limits, peer credentials, backpressure."""

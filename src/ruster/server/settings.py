@@ -1,0 +1,28 @@
+"""Settings of the socket server."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["ServerSettings"]
+
+
+class ServerSettings(BaseModel):
+    """Limits of the socket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    socket_mode: int = Field(default=0o666, ge=0, le=0o777)
+    """Permissions of the socket. Any local user may connect; the kernel says who it is."""
+    max_line_bytes: int = Field(default=1 << 20, ge=1024)
+    """Longest command line, in bytes."""
+    max_connections_per_uid: int = Field(default=256, ge=1)
+    """Connections one user may hold open."""
+    max_buffered_bytes_per_uid: int = Field(default=16 << 20, ge=64 * 1024)
+    """Bytes one user's clients may leave unread, all connections together."""
+    stall_timeout_s: float = Field(default=5.0, gt=0)
+    """A client that reads nothing for this long while something waits for it is dropped."""
+    max_live_commands: int = Field(default=128, ge=1)
+    """Commands one connection may have running."""
+    backlog: int = Field(default=1024, ge=1)
+    """Connections the kernel may keep waiting to be taken."""
