@@ -1,0 +1,91 @@
+"""The daemon itself: ping, status, models."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruster import __version__
+from ruster.core.clock import Clock
+from ruster.core.ports import ChatModels
+from ruster.core.tasks import spawn
+from ruster.handlers.caller import Caller
+from ruster.protocol.commands import Models, Ping, Status
+from ruster.protocol.events import ModelList, Pong, StatusReport
+from ruster.sessions.session import TurnCounts
+from ruster.sessions.store import SessionStore
+
+__all__ = ["DaemonHandlers", "DaemonView"]
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonView:
+    """What the daemon tells of itself."""
+
+    store: SessionStore
+    counts: TurnCounts
+    clock: Clock
+    started: float
+    connections: Callable[[], int]
+
+
+class DaemonHandlers:
+    """The commands about the daemon."""
+
+    def __init__(self, view: DaemonView, models: ChatModels) -> None:
+        self._view = view
+        self._chat_models = models
+
+    async def ping(self, caller: Caller, command: Ping) -> None:
+        """Answer at once."""
+        caller.reply(Pong(), command)
+
+    async def status(self, caller: Caller, command: Status) -> None:
+        """Tell how the daemon is."""
+        view = self._view
+        report = StatusReport(
+            version=__version__,
+            pid=os.getpid(),
+            uptime_s=round(view.clock.monotonic() - view.started, 3),
+            default_model=view.store.default_model,
+            connections=view.connections(),
+            sessions_open=view.store.open_count,
+            turns_running=view.counts.running,
+            turns_total=view.counts.total,
+            turns_failed=view.counts.failed,
+            tokens_total=view.counts.tokens,
+            rss_bytes=resident_bytes(),
+            uid=caller.uid,
+            privileged=caller.privileged,
+        )
+        caller.reply(report, command)
+
+    async def models(self, caller: Caller, command: Models) -> asyncio.Future[None]:
+        """List the models; providers are asked beside what else the client does."""
+        return spawn(self._models(caller, command), name="list models")
+
+    async def _models(self, caller: Caller, command: Models) -> None:
+        listed = await self._chat_models.models()
+        reply = ModelList(
+            models=[
+                {"id": m.id, "context_size": m.context_size, "size_bytes": m.size_bytes}
+                for m in listed.models
+            ],
+            default=self._view.store.default_model,
+            unreachable=dict(listed.missing),
+        )
+        caller.reply(reply, command)
+
+
+def resident_bytes() -> int:
+    """Return this process's resident memory (the peak where the system tells no more)."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,47 @@
+"""From a command to its use-case: one table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ruster.handlers.caller import Caller
+from ruster.handlers.config import ConfigHandlers
+from ruster.handlers.daemon import DaemonHandlers
+from ruster.handlers.session import SessionHandlers
+from ruster.protocol import commands
+
+__all__ = ["Dispatcher"]
+
+_Handler = Callable[[Caller, Any], Awaitable["asyncio.Future[None] | None"]]
+
+
+class Dispatcher:
+    """Runs the use-case of a command."""
+
+    def __init__(
+        self, session: SessionHandlers, daemon: DaemonHandlers, config: ConfigHandlers
+    ) -> None:
+        self._handlers: dict[type[commands.CommandBase], _Handler] = {
+            commands.Create: session.create,
+            commands.Send: session.send,
+            commands.ListSessions: session.list,
+            commands.Delete: session.delete,
+            commands.History: session.history,
+            commands.Attach: session.attach,
+            commands.Detach: session.detach,
+            commands.Cancel: session.cancel,
+            commands.Ping: daemon.ping,
+            commands.Status: daemon.status,
+            commands.Models: daemon.models,
+            commands.ConfigGet: config.get,
+            commands.ConfigSet: config.set,
+            commands.ConfigList: config.list,
+        }
+
+    async def __call__(
+        self, caller: Caller, command: commands.CommandBase
+    ) -> asyncio.Future[None] | None:
+        """Handle a command; return a future of what it set going. Raises RusterError."""
+        return await self._handlers[type(command)](caller, command)
