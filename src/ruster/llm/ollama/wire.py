@@ -85,9 +85,9 @@ class Tag(_Wire):
 
 
 class TagsAnswer(_Wire):
-    """The body of ``/api/tags``."""
+    """The body of ``/api/tags``; no models may be written as null."""
 
-    models: tuple[Tag, ...] | None = None
+    models: tuple[Tag, ...] | None
 
 
 class ShowAnswer(_Wire):
