@@ -1,0 +1,212 @@
+"""The JSON that Ollama takes and gives (``/api/chat``, ``/api/tags``, ``/api/show``). No I/O.
+
+Shapes follow ollama/ollama ``api/types.go``. Only the fields ruster uses are named; further ones
+are ignored, so that a newer Ollama does no harm.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from ruster.core.errors import ProviderError
+from ruster.core.inference import InferenceConfig, InferenceRequest
+from ruster.core.messages import Message, Role, ToolCall, ToolSpec
+
+__all__ = [
+    "ChatLine",
+    "ShowAnswer",
+    "Tag",
+    "TagsAnswer",
+    "WireToolCall",
+    "chat_body",
+    "error_sentence",
+    "is_json",
+    "parse",
+    "parse_error",
+]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+_W = TypeVar("_W", bound=_Wire)
+
+
+class WireFunction(_Wire):
+    """A called function; Ollama gives the arguments as an object, some proxies as a string."""
+
+    name: str
+    arguments: dict[str, Any] | str | None = None
+
+
+class WireToolCall(_Wire):
+    """A tool call; older versions of Ollama give no id."""
+
+    id: str | None = None
+    function: WireFunction
+
+
+class WireMessage(_Wire):
+    """A piece of the model's message."""
+
+    content: str | None = None
+    thinking: str | None = None
+    tool_calls: tuple[WireToolCall, ...] | None = None
+
+
+class ChatLine(_Wire):
+    """One line of a ``/api/chat`` stream; counts (tokens) come with the last, ``done`` one."""
+
+    message: WireMessage | None = None
+    done: bool = False
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    error: str | dict[str, Any] | None = None
+
+
+class TagDetails(_Wire):
+    """What ``/api/tags`` says about a model; only newer versions tell the window (tokens)."""
+
+    context_length: int | None = None
+
+
+class Tag(_Wire):
+    """One model at hand; ``size`` in bytes."""
+
+    name: str
+    size: int | None = None
+    details: TagDetails | None = None
+
+
+class TagsAnswer(_Wire):
+    """The body of ``/api/tags``; no models may be written as null."""
+
+    models: tuple[Tag, ...] | None
+
+
+class ShowAnswer(_Wire):
+    """The body of ``/api/show``, as far as it tells the window and the abilities of a model."""
+
+    parameters: str | None = None
+    model_info: dict[str, Any] | None = None
+    capabilities: tuple[str, ...] | None = None
+
+    def window(self) -> int | None:
+        """Return the smallest window the model declares, in tokens, or None if it declares none.
+
+        The weights declare one (``<architecture>.context_length``), a Modelfile may set a smaller
+        one (``PARAMETER num_ctx``).
+        """
+        info = self.model_info or {}
+        trained = info.get(f"{info.get('general.architecture')}.context_length")
+        chosen = re.search(r"^num_ctx\s+(\d{1,9})\s*$", self.parameters or "", re.MULTILINE)
+        known = [int(chosen[1])] if chosen else []
+        if isinstance(trained, int):
+            known.append(trained)
+        return min((size for size in known if size > 0), default=None)
+
+
+def parse(shape: type[_W], data: bytes) -> _W:
+    """Read one JSON object; raises ``ProviderError`` (``provider_protocol``) for anything else."""
+    try:
+        return shape.model_validate_json(data)
+    except ValidationError as error:
+        shown = data[:80].decode("utf-8", "replace")
+        raise ProviderError(
+            f"Ollama sent something that is not its protocol: {shown!r}", code="provider_protocol"
+        ) from error
+
+
+def is_json(data: bytes) -> bool:
+    """Tell whether ``data`` is one whole JSON value."""
+    try:
+        from_json(data)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_error(data: bytes) -> str | None:
+    """Return the sentence of an error body ``{"error": …}``, or None if there is none."""
+    try:
+        return error_sentence(ChatLine.model_validate_json(data).error)
+    except ValidationError:
+        return None
+
+
+def error_sentence(error: str | dict[str, Any] | None) -> str | None:
+    """Return the sentence in an ``error`` field: Ollama's string or an OpenAI-like object's."""
+    if isinstance(error, dict):
+        message = error.get("message")
+        return message if isinstance(message, str) else str(error)
+    return error or None
+
+
+def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[str, Any]:
+    """Return the body of ``/api/chat``; ``num_ctx`` in tokens.
+
+    ``think`` is only sent when true: a model that cannot think would refuse the request.
+    """
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "options": _options(request.config, num_ctx),
+    }
+    if think:
+        body["think"] = True
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    return body
+
+
+def _options(config: InferenceConfig, num_ctx: int) -> dict[str, Any]:
+    sampling, behaviour = config.sampling, config.behaviour
+    options: dict[str, Any] = {
+        "num_ctx": num_ctx,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
+        "repeat_penalty": sampling.repetition_penalty,
+    }
+    if sampling.seed is not None:
+        options["seed"] = sampling.seed
+    if behaviour.max_tokens is not None:
+        options["num_predict"] = behaviour.max_tokens
+    if behaviour.stop:
+        options["stop"] = list(behaviour.stop)
+    return options
+
+
+def _message(message: Message) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.tool_calls:
+        wire["tool_calls"] = [_call(call) for call in message.tool_calls]
+    if message.role is Role.TOOL:
+        if message.name:
+            wire["tool_name"] = message.name
+        if message.tool_call_id:
+            wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        },
+    }

@@ -1,0 +1,94 @@
+"""Which provider answers to which prefix. A new one is one line in ``BUILTIN``, a third party's
+one entry point; neither is imported before a model of it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from ruster.core.errors import ProviderError, ProviderUnreachable
+from ruster.core.ports import Provider
+from ruster.llm.settings import LlmSettings
+
+__all__ = ["BUILTIN", "ENTRY_POINTS", "ProviderFactory", "Registry"]
+
+_log = logging.getLogger("ruster.llm")
+
+ProviderFactory = Callable[[LlmSettings], Provider]
+"""What an import string or entry point names: usually the provider's class."""
+
+ENTRY_POINTS = "ruster.providers"
+"""The entry point group of third parties' providers; the entry's name is the prefix."""
+
+BUILTIN = {
+    "llamacpp": "ruster.llm.llamacpp:LlamaCppProvider",
+    "ollama": "ruster.llm.ollama.provider:OllamaProvider",
+    "pinky": "ruster.llm.pinky:PinkyProvider",
+}
+"""Prefix to import string ``module:factory``."""
+
+
+class Registry(Mapping[str, Callable[[], Provider]]):
+    """Prefix to a maker of its provider, bound to the settings.
+
+    ``ready`` holds makers that need more than the settings; they come first. A third party cannot
+    take a prefix of ours. Looking a prefix up imports its module (100 ms for the first that speaks
+    HTTP), so do it in a thread; ``KeyError`` means that nobody has the prefix.
+    """
+
+    def __init__(
+        self,
+        settings: LlmSettings,
+        ready: Mapping[str, Callable[[], Provider]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._ready = dict(ready or {})
+
+    def __getitem__(self, prefix: str) -> Callable[[], Provider]:
+        if prefix in self._ready:
+            return self._ready[prefix]
+        if prefix in BUILTIN:
+            return partial(_import(prefix, BUILTIN[prefix]), self._settings)
+        return partial(_load(self._foreign[prefix]), self._settings)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._ready, *BUILTIN, *self._foreign}))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @cached_property
+    def _foreign(self) -> dict[str, EntryPoint]:
+        found = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+        for prefix in found.keys() & BUILTIN.keys():
+            _log.warning("provider %r of %s ignored: the prefix is ours", prefix, found[prefix])
+            del found[prefix]
+        return found
+
+
+def _import(prefix: str, target: str) -> ProviderFactory:
+    module, _, name = target.partition(":")
+    try:
+        return cast(ProviderFactory, getattr(importlib.import_module(module), name))
+    except ImportError as error:
+        raise ProviderUnreachable(
+            f"the provider {prefix!r} is not installed ({error}): "
+            f"install it with `pip install 'ruster[{prefix}]'`",
+            code="provider_missing",
+        ) from error
+
+
+def _load(entry: EntryPoint) -> ProviderFactory:
+    try:
+        return cast(ProviderFactory, entry.load())
+    except Exception as error:
+        _log.warning("provider %s cannot be loaded", entry, exc_info=error)
+        raise ProviderError(
+            f"the provider {entry.name!r} of {entry.value} cannot be loaded: {error}",
+            code="provider_broken",
+        ) from error

@@ -1,0 +1,166 @@
+"""All models by their full name: find the provider, and fall back when it cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from difflib import get_close_matches
+
+from ruster.core.errors import ProviderError, ProviderUnreachable, RusterError
+from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.ports import ModelInfo, Notify, Provider
+
+__all__ = ["ModelList", "Models"]
+
+_log = logging.getLogger("ruster.llm")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models at hand; ``missing`` tells, by prefix, why a provider could not list its own."""
+
+    models: tuple[ModelInfo, ...]
+    missing: Mapping[str, str]
+
+
+class Models:
+    """Implements ``core.ports.ChatModels`` over makers of providers.
+
+    A provider is made when a model of it is first asked for, and lives until ``aclose``. Looking a
+    maker up may import its module and is done in a thread; calling it must be quick.
+    """
+
+    def __init__(
+        self,
+        factories: Mapping[str, Callable[[], Provider]],
+        fallback_models: Sequence[str] = (),
+    ) -> None:
+        self._factories = factories
+        self._fallbacks = tuple(fallback_models)
+        self._providers: dict[str, Provider] = {}
+
+    async def stream(
+        self, model: str, request: InferenceRequest, notify: Notify
+    ) -> AsyncIterator[InferenceEvent]:
+        """Answer with ``model``, or with the first fallback that can.
+
+        Only ``ProviderUnreachable`` before the first event leads on; each switch is told as
+        ``notify("model_fallback", …)``. Raises ``ProviderError``: ``unknown_provider`` for a model
+        no provider has, ``no_model`` when none could be reached, or what the provider raised.
+        """
+        failed: list[tuple[str, ProviderUnreachable]] = []
+        for name in self._candidates(model):
+            started = False
+            try:
+                provider, own_name = await self._find(name, fallback=bool(failed))
+                if failed:
+                    notify("model_fallback", _switch(*failed[-1], name))
+                events = provider.stream(dataclasses.replace(request, model=own_name))
+                try:
+                    async for event in events:
+                        started = True
+                        yield event
+                finally:
+                    await _close(events)
+                return
+            except ProviderUnreachable as error:
+                if started:
+                    raise
+                failed.append((name, error))
+        raise _nothing_answers(failed)
+
+    async def context_size(self, model: str) -> int | None:
+        """Return the window in tokens of the model that would answer, or None when unknown.
+
+        A model that is not there counts as unknown; then its fallbacks are asked in order.
+        """
+        for name in self._candidates(model):
+            try:
+                provider, own_name = await self._find(name)
+            except ProviderError:
+                continue
+            if (size := await provider.context_size(own_name)) is not None:
+                return size
+        return None
+
+    async def models(self) -> ModelList:
+        """List what every provider has; one that cannot be reached is named, not fatal."""
+        missing: dict[str, str] = {}
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._listed(prefix, missing), name=f"models of {prefix}")
+                for prefix in await asyncio.to_thread(list, self._factories)
+            ]
+        return ModelList(tuple(info for task in tasks for info in task.result()), missing)
+
+    async def aclose(self) -> None:
+        """Close every provider that was made; a failing one does not keep the others open."""
+        while self._providers:
+            prefix, provider = self._providers.popitem()
+            try:
+                await provider.aclose()
+            except Exception:  # noqa: BLE001 - a plugin's failure must not leave the others open
+                _log.exception("provider %s could not be closed", prefix)
+
+    def _candidates(self, model: str) -> list[str]:
+        return list(dict.fromkeys((model, *self._fallbacks)))
+
+    async def _find(self, name: str, *, fallback: bool = False) -> tuple[Provider, str]:
+        prefix, _, own_name = name.partition("/")
+        provider = await self._provider(prefix) if own_name else None
+        if provider is not None:
+            return provider, own_name
+        error = await self._unknown(name)
+        # A misspelt fallback must not hide why the chosen model cannot answer.
+        raise ProviderUnreachable(error.message, code=error.code) if fallback else error
+
+    async def _provider(self, prefix: str) -> Provider | None:
+        """Return the provider of ``prefix``, made now if it is new, or None if nobody has it."""
+        if prefix not in self._providers:
+            factory = await asyncio.to_thread(self._factories.get, prefix)
+            if factory is None:
+                return None
+            if prefix not in self._providers:
+                self._providers[prefix] = factory()
+        return self._providers[prefix]
+
+    async def _unknown(self, name: str) -> ProviderError:
+        known = await asyncio.to_thread(list, self._factories)
+        prefix, slash, own_name = name.partition("/")
+        near = get_close_matches(prefix.lower(), known, n=1)
+        if not slash:
+            hint = f"write it as provider/model, such as ollama/{name}"
+        elif near:
+            hint = f"did you mean {near[0]}/{own_name}?"
+        else:
+            hint = "choose one of them"
+        return ProviderError(
+            f"no provider for the model {name!r} (known: {', '.join(sorted(known))}): {hint}",
+            code="unknown_provider",
+        )
+
+    async def _listed(self, prefix: str, missing: dict[str, str]) -> list[ModelInfo]:
+        try:
+            provider = await self._provider(prefix)
+            return [] if provider is None else await provider.models()
+        except RusterError as error:
+            missing[prefix] = error.message
+            return []
+
+
+async def _close(events: AsyncIterator[InferenceEvent]) -> None:
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
+
+
+def _switch(failed: str, error: ProviderUnreachable, name: str) -> str:
+    """Word a switch. What to do about it, after the colon, is left to the final error."""
+    reason = error.message.partition(": ")[0]
+    return f"{failed} cannot answer ({reason}); using {name} instead"
+
+
+def _nothing_answers(failed: Sequence[tuple[str, ProviderUnreachable]]) -> ProviderError:
+    reasons = "; ".join(f"{name} ({error.message})" for name, error in failed)
+    return ProviderError(f"no model can answer: {reasons}", code="no_model", retryable=True)

@@ -1,0 +1,96 @@
+"""Providers are found by prefix, ours and third parties', and imported only when asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from ruster.core.errors import ProviderError, ProviderUnreachable
+from ruster.llm.ollama.provider import OllamaProvider
+from ruster.llm.pinky import PinkyProvider
+from ruster.llm.registry import BUILTIN, ENTRY_POINTS, Registry
+from ruster.llm.settings import LlmSettings
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
+    found = tuple(EntryPoint(name, target, ENTRY_POINTS) for name, target in entries.items())
+    monkeypatch.setattr("ruster.llm.registry.entry_points", lambda group: found)
+
+
+def test_built_in_providers_are_made_with_the_settings() -> None:
+    registry = Registry(LlmSettings())
+
+    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert isinstance(registry["pinky"](), PinkyProvider)
+    assert set(registry) >= set(BUILTIN)
+
+
+def test_a_third_partys_provider_is_one_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, acme="ruster.llm.pinky:PinkyProvider")
+    registry = Registry(LlmSettings())
+
+    assert isinstance(registry["acme"](), PinkyProvider)
+    assert list(registry) == sorted([*BUILTIN, "acme"])
+    assert len(registry) == len(BUILTIN) + 1
+
+
+def test_a_third_party_cannot_take_our_prefix(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _install(monkeypatch, ollama="ruster.llm.pinky:PinkyProvider")
+    registry = Registry(LlmSettings())
+
+    assert "ollama" in list(registry)
+    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert "ignored" in caplog.text
+
+
+@pytest.mark.parametrize("target", ["no_such_module:X", "ruster.llm.pinky:NoSuchName"])
+def test_a_third_partys_broken_provider_is_a_typed_error(
+    monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    _install(monkeypatch, acme=target)
+
+    with pytest.raises(ProviderError) as raised:
+        Registry(LlmSettings())["acme"]
+
+    assert raised.value.code == "provider_broken"
+
+
+def test_a_missing_optional_part_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILTIN, "llamacpp", "no_such_module:X")
+
+    with pytest.raises(ProviderUnreachable, match=r"ruster\[llamacpp\]") as raised:
+        Registry(LlmSettings())["llamacpp"]
+
+    assert raised.value.code == "provider_missing"
+
+
+def test_what_the_application_has_ready_comes_first() -> None:
+    pinky = PinkyProvider()
+    registry = Registry(LlmSettings(), {"llamacpp": lambda: pinky, "mine": lambda: pinky})
+
+    assert registry["llamacpp"]() is pinky
+    assert registry["mine"]() is pinky
+    assert "mine" in list(registry)
+
+
+def test_nobody_has_the_prefix() -> None:
+    registry = Registry(LlmSettings())
+
+    assert "nobody" not in registry
+    assert registry.get("nobody") is None
+
+
+def test_routing_does_not_import_what_speaks_http() -> None:
+    code = (
+        "import sys, ruster.llm.router, ruster.llm.registry, ruster.llm.settings;"
+        "import ruster.llm.ollama.url;"
+        "print('httpx' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "False"
