@@ -9,20 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from difflib import get_close_matches
 
 from ruster.core.errors import ProviderError, ProviderUnreachable, RusterError
-from ruster.core.inference import InferenceEvent, InferenceRequest
-from ruster.core.ports import ModelInfo, Notify, Provider
+from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
+from ruster.core.ports import ModelInfo, ModelList, Notify, Provider
 
-__all__ = ["ModelList", "Models"]
+__all__ = ["Models"]
 
 _log = logging.getLogger("ruster.llm")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModelList:
-    """The models at hand; ``missing`` tells, by prefix, why a provider could not list its own."""
-
-    models: tuple[ModelInfo, ...]
-    missing: Mapping[str, str]
 
 
 class Models:
@@ -61,6 +53,8 @@ class Models:
                 try:
                     async for event in events:
                         started = True
+                        if isinstance(event, ProcessStart):
+                            event = dataclasses.replace(event, model=name)
                         yield event
                 finally:
                     await _close(events)

@@ -1,0 +1,107 @@
+"""``ruster``: the daemon. It takes no arguments; ``rusterctl`` has the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+from ruster.app import Daemon, Installation
+from ruster.config.loader import Loaded, load, process_environment
+from ruster.config.paths import Paths, first_run
+from ruster.core.errors import ConfigError, RusterError
+from ruster.telemetry.log import Log, open_log
+from ruster.telemetry.redact import looks_secret
+
+__all__ = ["main"]
+
+_USAGE = 2
+_CONFIG = 78  # EX_CONFIG of sysexits.h
+_FAILED = 1
+
+
+def main() -> int:
+    """Run the daemon until it is told to stop; return the exit status."""
+    if len(sys.argv) > 1:
+        _complain("ruster takes no arguments; use rusterctl (try: rusterctl --help)")
+        return _USAGE
+    os.umask(0o077)
+    environment = process_environment()
+    try:
+        paths = Paths.of(environment)
+        first_run(paths)
+        loaded = load(paths, environment)
+        log = _open_log(loaded, paths, environment)
+    except ConfigError as error:
+        _complain(f"ruster: {error.message}")
+        return _CONFIG
+    try:
+        asyncio.run(_serve(Installation(loaded, paths, environment, log)))
+    except RusterError as error:
+        _complain(f"ruster: {error.message}")
+        return _FAILED
+    finally:
+        log.close()
+    return 0
+
+
+async def _serve(installation: Installation) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stopper(stop, number))
+    async with Daemon(installation) as daemon:
+        _introduce(installation)
+        await _tell_model(daemon, installation.loaded.settings.default_model)
+        await stop.wait()
+
+
+def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:
+    """Make a handler: the first signal stops in order, the second one at once."""
+
+    def handle() -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    return handle
+
+
+def _introduce(installation: Installation) -> None:
+    socket = installation.loaded.settings.socket_path
+    say = f'{{"action":"create","session_id":"me"}}\' | nc -U {socket}'
+    print(f"ruster listens on {socket}")
+    print(f"talk to it: rusterctl chat   or: echo '{say}", flush=True)
+
+
+async def _tell_model(daemon: Daemon, model: str) -> None:
+    print(f"model: {model}", flush=True)
+
+
+def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> Log:
+    secrets = [value for name, value in environment.items() if looks_secret(name)]
+    token = loaded.settings.llm.proxy_auth_token
+    if token is not None:
+        secrets.append(token.get_secret_value())
+    try:
+        log = open_log(
+            paths.log_file,
+            loaded.settings.log_level,
+            console=sys.stderr.isatty(),
+            secrets=secrets,
+        )
+    except OSError as error:
+        raise ConfigError(f"the log {paths.log_file} cannot be written: {error}") from error
+    for warning in loaded.warnings:
+        _complain(f"ruster: {warning}")
+    return log
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The composition root: builds the daemon from its settings, starts it, stops it.
+
+The only place that names concrete classes.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import structlog
+
+from ruster.agent.no_tools import NoTools
+from ruster.agent.turn import Agent
+from ruster.config.live import LiveSettings
+from ruster.config.loader import Loaded
+from ruster.config.paths import Paths
+from ruster.core.clock import Clock, SystemClock
+from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.handlers.config import ConfigHandlers
+from ruster.handlers.daemon import DaemonHandlers, DaemonView
+from ruster.handlers.dispatcher import Dispatcher
+from ruster.handlers.session import SessionHandlers
+from ruster.llm.registry import Registry
+from ruster.llm.router import Models
+from ruster.protocol.codec import encode_event
+from ruster.protocol.events import Notice
+from ruster.server.listener import Listener
+from ruster.server.systemd import ServiceNotifier
+from ruster.sessions.session import SessionParts, TurnCounts
+from ruster.sessions.store import SessionStore
+from ruster.storage.committer import Committer
+from ruster.storage.disk import Disk
+from ruster.storage.locks import InstanceLock
+from ruster.telemetry.log import Log
+
+__all__ = ["Daemon", "Installation"]
+
+_log = structlog.stdlib.get_logger("ruster.app")
+_MAX_DESCRIPTORS = 65536
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What a daemon is built from. Tests replace ``disk`` and ``clock``."""
+
+    loaded: Loaded
+    paths: Paths
+    environment: Mapping[str, str]
+    log: Log | None = None
+    disk: Disk = field(default_factory=Disk)
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Daemon:
+    """The running daemon: ``async with Daemon(installation) as daemon``.
+
+    Entering returns when the socket is ready; raises StorageError (``already_running``) or
+    SocketTaken. Leaving lets running answers finish for the configured time.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._given = installation
+        self._settings = installation.loaded.settings
+        self._stack = AsyncExitStack()
+        self.models = self._build_models()
+        self.store, counts = self._build_store(Committer())
+        self.listener = self._build_listener(counts)
+        self._notifier = ServiceNotifier(installation.environment)
+
+    async def __aenter__(self) -> Daemon:
+        async with AsyncExitStack() as stack:
+            lock = InstanceLock(self._given.paths.state / "ruster.lock")
+            stack.callback(lock.release)
+            stack.push_async_callback(self.models.aclose)
+            stack.push_async_callback(self._committer.aclose)
+            _allow_many_descriptors()
+            await self.listener.start()
+            stack.push_async_callback(self._close)
+            self._stack = stack.pop_all()
+        self._resuming = spawn(self.store.resume_recent(), name="resume sessions")
+        self._notifier.ready()
+        _log.info("ready", socket=str(self._settings.socket_path), pid=os.getpid())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _close(self) -> None:
+        """Stop in order: no new clients, running answers end, clients are told, all is closed."""
+        _log.info("stopping")
+        await self._notifier.stopping()
+        self.listener.stop_accepting()
+        self.listener.broadcast(
+            encode_event(Notice(code="shutting_down", message="the daemon is stopping"))
+        )
+        await cancel_and_wait(self._resuming)
+        await self.store.aclose(self._settings.shutdown_patience_s)
+        await self.listener.aclose()
+        _log.info("stopped")
+
+    def _build_models(self) -> Models:
+        llm = self._settings.llm
+        return Models(Registry(llm), llm.fallback_models)
+
+    def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
+        given, settings, counts = self._given, self._settings, TurnCounts()
+        self._committer = committer
+        agent = Agent(self.models, NoTools(), settings.agent, given.clock)
+        parts = SessionParts(
+            agent=agent,
+            committer=committer,
+            disk=given.disk,
+            clock=given.clock,
+            settings=settings.sessions,
+            counts=counts,
+        )
+        model = settings.default_model
+        return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
+
+    def _build_listener(self, counts: TurnCounts) -> Listener:
+        given, settings = self._given, self._settings
+        view = DaemonView(
+            store=self.store,
+            counts=counts,
+            clock=given.clock,
+            started=given.clock.monotonic(),
+            connections=lambda: self.listener.connections,
+        )
+        dispatcher = Dispatcher(
+            SessionHandlers(self.store),
+            DaemonHandlers(view, self.models),
+            ConfigHandlers(self._live_settings()),
+        )
+        return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
+
+    def _live_settings(self) -> LiveSettings:
+        """Say which settings take effect without a restart."""
+        given = self._given
+
+        def set_default_model(model: str) -> None:
+            self.store.default_model = model
+
+        def set_log_level(level: str) -> None:
+            if given.log is not None:
+                given.log.set_level(level)
+
+        apply = {"default_model": set_default_model, "log_level": set_log_level}
+        return LiveSettings(given.loaded, given.paths, given.disk, apply)
+
+
+def _allow_many_descriptors() -> None:
+    """Raise the soft limit of open files: every client and open session needs some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,46 @@
+"""All settings in one frozen tree. Each section lies beside the part it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ruster.agent.settings import AgentSettings
+from ruster.engine.settings import EngineSettings
+from ruster.llm.settings import LlmSettings, ModelName
+from ruster.server.settings import ServerSettings
+from ruster.sessions.settings import SessionSettings
+
+__all__ = ["Settings", "UserPath"]
+
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path in which ``~`` is the user's home."""
+
+
+class Settings(BaseModel):
+    """The daemon's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    socket_path: UserPath = Path("/tmp/ruster.sock")
+    """Where the daemon listens."""
+    default_model: ModelName = "ollama/llama3.2"
+    """The model of sessions that name none, as `provider/model`."""
+    skills_dirs: tuple[UserPath, ...] = (
+        Path("~/.config/ruster/skills").expanduser(),
+        Path("/usr/share/ruster/skills"),
+    )
+    """Folders with skills."""
+    proactive_interval_secs: Annotated[int, Field(ge=1)] = 300
+    """How often the daemon looks for something to do by itself, in seconds."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is written to the log."""
+    shutdown_patience_s: Annotated[float, Field(ge=0, le=300)] = 10.0
+    """How long running answers may go on after a request to stop, in seconds."""
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    sessions: SessionSettings = Field(default_factory=SessionSettings)
+    agent: AgentSettings = Field(default_factory=AgentSettings)
+    llm: LlmSettings = Field(default_factory=LlmSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
