@@ -10,6 +10,7 @@ import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 import structlog
@@ -20,6 +21,7 @@ from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
+from ruster.core.ports import Provider
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
@@ -46,7 +48,7 @@ _MAX_DESCRIPTORS = 65536
 
 @dataclass(frozen=True)
 class Installation:
-    """What a daemon is built from. Tests replace ``disk`` and ``clock``."""
+    """What a daemon is built from. Tests replace ``disk`` and ``clock``, and add ``providers``."""
 
     loaded: Loaded
     paths: Paths
@@ -54,6 +56,7 @@ class Installation:
     log: Log | None = None
     disk: Disk = field(default_factory=Disk)
     clock: Clock = field(default_factory=SystemClock)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
 
 
 class Daemon:
@@ -110,7 +113,8 @@ class Daemon:
 
     def _build_models(self) -> Models:
         llm = self._settings.llm
-        return Models(Registry(llm), llm.fallback_models)
+        ready = {name: partial(_given, it) for name, it in self._given.providers.items()}
+        return Models(Registry(llm, ready), llm.fallback_models)
 
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
@@ -156,6 +160,10 @@ class Daemon:
 
         apply = {"default_model": set_default_model, "log_level": set_log_level}
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
+
+
+def _given(provider: Provider) -> Provider:
+    return provider
 
 
 def _allow_many_descriptors() -> None:

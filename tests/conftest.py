@@ -1,0 +1,26 @@
+"""What all tests share: folders with short paths and an environment without surprises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ruster.testing import short_folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A temporary folder in which a socket's path fits."""
+    with short_folder() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def _scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away variables that would change what ruster does."""
+    for name in os.environ:
+        if name.startswith(("RUSTER_", "RUSTY_PINCH_", "OLLAMA_")):
+            monkeypatch.delenv(name)
