@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 __all__ = ["LlmSettings", "ModelName"]
 
@@ -43,3 +43,12 @@ class LlmSettings(BaseModel):
 
     read_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds of silence allowed between two parts of an answer."""
+
+    @field_validator("proxy_auth_token")
+    @classmethod
+    def _fit_for_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        """Drop the line end that files and shells leave, refuse what a header cannot carry."""
+        text = token.get_secret_value().strip() if token is not None else ""
+        if not text.isascii() or not text.isprintable():
+            raise ValueError("a token is made of printable ASCII characters")
+        return SecretStr(text) if text else None

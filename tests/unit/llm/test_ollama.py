@@ -8,6 +8,8 @@ from typing import cast
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.fakes.inference import ask, collect, text_of
 from tests.fakes.ollama_answers import FAULTS, Answer, Fault, status
@@ -84,14 +86,22 @@ async def server() -> AsyncIterator[FakeOllama]:
 
 @pytest.fixture
 async def ollama(server: FakeOllama) -> AsyncIterator[OllamaProvider]:
-    """A provider on that server, impatient."""
-    provider = OllamaProvider(_settings(server.url))
+    """A provider on that server."""
+    provider = OllamaProvider(LlmSettings(ollama_url=server.url))
     yield provider
     await provider.aclose()
 
 
-def _settings(url: str) -> LlmSettings:
-    return LlmSettings(ollama_url=url, first_byte_timeout_s=0.3, read_timeout_s=0.2)
+@pytest.fixture
+async def faulty(server: FakeOllama, name: str) -> AsyncIterator[OllamaProvider]:
+    """A provider whose chats meet the fault ``name``; impatient where the fault is silence."""
+    server.faults["/api/chat"] = FAULTS[name][0]
+    limit_s = 0.2 if name.startswith("silent") else 60.0
+    provider = OllamaProvider(
+        LlmSettings(ollama_url=server.url, first_byte_timeout_s=limit_s, read_timeout_s=limit_s)
+    )
+    yield provider
+    await provider.aclose()
 
 
 def _in_memory(pieces: list[bytes]) -> OllamaProvider:
@@ -147,6 +157,31 @@ async def test_a_body_cut_at_every_byte_is_one_error_that_may_be_retried() -> No
         assert (raised.value.code, raised.value.retryable) == ("provider_stream_cut", True)
 
 
+@given(st.binary(max_size=200), st.integers(0, 900), st.integers(0, 40), st.integers(1, 50))
+def test_damage_anywhere_ends_in_an_answer_or_one_typed_error(
+    damage: bytes, at: int, removed: int, size: int
+) -> None:
+    body = b"".join(CALLING.lines("m"))
+    body = body[:at] + damage + body[at + removed :]
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+
+    assert asyncio.run(_outcome(_in_memory(pieces))) in {
+        "answered",
+        "provider_failed",
+        "provider_protocol",
+        "provider_stream_cut",
+    }
+
+
+async def _outcome(ollama: OllamaProvider) -> str:
+    """Return how a chat ended: the code of its error, or that it came to its end."""
+    try:
+        events = await collect(ollama, ask("m"))
+    except ProviderError as error:
+        return error.code
+    return "answered" if isinstance(events[-1], Complete) else "unfinished"
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_the_network_hands_over_single_bytes(
     server: FakeOllama, ollama: OllamaProvider, name: str
@@ -167,40 +202,35 @@ async def test_the_network_splits_a_response_in_two_at_every_byte(
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_every_fault_is_exactly_one_typed_error(
-    server: FakeOllama, ollama: OllamaProvider, name: str
-) -> None:
-    server.faults["/api/chat"], code = FAULTS[name]
-
+async def test_every_fault_is_exactly_one_typed_error(faulty: OllamaProvider, name: str) -> None:
     with pytest.raises(ProviderError) as raised:
-        await collect(ollama, ask("llama3.2"))
+        await collect(faulty, ask("llama3.2"))
 
-    assert raised.value.code == code
+    assert raised.value.code == FAULTS[name][1]
     assert raised.value.message
     assert "httpx" not in raised.value.message
 
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_the_provider_recovers_from_every_fault(
-    server: FakeOllama, ollama: OllamaProvider, name: str
+    server: FakeOllama, faulty: OllamaProvider, name: str
 ) -> None:
-    server.faults["/api/chat"] = FAULTS[name][0]
     with pytest.raises(ProviderError):
-        await collect(ollama, ask("llama3.2"))
+        await collect(faulty, ask("llama3.2"))
     server.faults.clear()
 
-    assert text_of(await collect(ollama, ask("llama3.2"))).startswith("Hello!")
+    assert text_of(await collect(faulty, ask("llama3.2"))).startswith("Hello!")
 
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_unreachable_is_only_raised_before_the_first_event(
-    server: FakeOllama, ollama: OllamaProvider, name: str
+    faulty: OllamaProvider, name: str
 ) -> None:
-    server.faults["/api/chat"], code = FAULTS[name]
+    code = FAULTS[name][1]
     events: list[InferenceEvent] = []
 
     async def read() -> None:
-        async for event in ollama.stream(ask("llama3.2")):
+        async for event in faulty.stream(ask("llama3.2")):
             events.append(event)  # noqa: PERF401 - what came before the failure counts
 
     with pytest.raises(ProviderError) as raised:
@@ -233,7 +263,7 @@ async def test_side_requests_fail_in_typed_errors_too(
 
 async def test_nobody_listens(server: FakeOllama) -> None:
     url = await refused_url()
-    ollama = OllamaProvider(_settings(url))
+    ollama = OllamaProvider(LlmSettings(ollama_url=url))
 
     with pytest.raises(ProviderUnreachable) as raised:
         await collect(ollama, ask("llama3.2"))
@@ -266,6 +296,15 @@ async def test_an_address_that_leads_nowhere_is_unreachable(url: str) -> None:
     assert raised.value.code == "provider_unreachable"
     assert "secret" not in raised.value.message
     await ollama.aclose()
+
+
+async def test_a_conversation_that_is_no_json_is_refused_before_it_is_sent(
+    server: FakeOllama, ollama: OllamaProvider
+) -> None:
+    with pytest.raises(ProviderError, match="cannot be written as JSON"):
+        await collect(ollama, ask("llama3.2", "\ud800"))
+
+    assert server.chats == []
 
 
 async def test_a_model_that_is_not_pulled(ollama: OllamaProvider) -> None:
@@ -402,7 +441,7 @@ async def test_a_proxy_that_refuses_the_token() -> None:
 async def test_a_proxy_that_passes_only_chats() -> None:
     async with FakeOllama() as proxy:
         proxy.faults["/api/show"] = status(404, b"not here", "text/plain")
-        ollama = OllamaProvider(_settings(proxy.url))
+        ollama = OllamaProvider(LlmSettings(ollama_url=proxy.url))
 
         assert text_of(await collect(ollama, ask("llama3.2"))).startswith("Hello!")
         assert proxy.chats[0]["options"]["num_ctx"] == 8192
@@ -437,7 +476,7 @@ async def test_the_systems_proxy_is_not_asked(
 
 async def test_a_given_client_stays_open(server: FakeOllama) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        ollama = OllamaProvider(_settings(server.url), client)
+        ollama = OllamaProvider(LlmSettings(ollama_url=server.url), client)
         await collect(ollama, ask("llama3.2"))
         await ollama.aclose()
 

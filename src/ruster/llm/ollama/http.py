@@ -123,9 +123,14 @@ class OllamaHttp:
             headers["X-Proxy-Auth"] = self._token.get_secret_value()
         connect_s = self._settings.connect_timeout_s
         limits = httpx.Timeout(None, connect=connect_s, write=_WRITE_TIMEOUT_S)
-        return self._opened().build_request(
-            method, self._base + path, json=body, headers=headers, timeout=limits
-        )
+        try:
+            return self._opened().build_request(
+                method, self._base + path, json=body, headers=headers, timeout=limits
+            )
+        except (ValueError, TypeError) as error:
+            raise ProviderError(
+                f"the conversation cannot be written as JSON: {error}", code="provider_rejected"
+            ) from error
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
