@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 import structlog
@@ -74,6 +75,11 @@ class Daemon:
         self.store, counts = self._build_store(Committer())
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
+
+    @property
+    def models_folder(self) -> Path:
+        """Where model files are looked for."""
+        return self._given.paths.models
 
     async def __aenter__(self) -> Daemon:
         async with AsyncExitStack() as stack:

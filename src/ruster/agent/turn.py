@@ -11,6 +11,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import structlog
+
 from ruster.agent.context import SYSTEM_PROMPT, fit
 from ruster.agent.settings import AgentSettings
 from ruster.core.clock import Clock
@@ -43,6 +45,7 @@ from ruster.protocol.events import (
 
 __all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
 
+_log = structlog.stdlib.get_logger("ruster.agent")
 _PREVIEW_CHARS = 200
 
 
@@ -176,6 +179,15 @@ class Turn:
                 else:
                     self._take(event)
         self.tokens += usage.prompt + usage.completion
+        _log.info(
+            "model_call",
+            model=model,
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            messages=len(messages),
+            ms=self._since_ms(started),
+            reason=reason.value,
+        )
         self._emit(
             UsageEvent(
                 session_id=self._id,
@@ -220,6 +232,7 @@ class Turn:
                 result = await self._agent.tools.run(call)
             except ToolError as error:
                 result = f"error: {error.message}"
+            _log.info("tool_call", tool=call.name, call_id=call.id, result_bytes=len(result))
             self._keep(Message(Role.TOOL, result, tool_call_id=call.id, name=call.name))
             self._emit(
                 ToolCallEvent(

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from ruster.agent.turn import Turn
 from ruster.core.clock import Clock
 from ruster.core.inference import FinishReason
@@ -77,7 +79,8 @@ class RunningTurn:
 
         A turn that does not react to ``cancel`` in time is left behind: it can no longer publish.
         """
-        self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
+        with structlog.contextvars.bound_contextvars(turn=self.queued.id):
+            self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
         self._task.add_done_callback(_retrieve)
         try:
             await asyncio.wait({self._task, self._given_up}, return_when=asyncio.FIRST_COMPLETED)

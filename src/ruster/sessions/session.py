@@ -7,11 +7,12 @@ nothing here depends on a connection.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from ruster.agent.turn import Agent, TurnInput
 from ruster.core.clock import Clock
@@ -35,7 +36,7 @@ from ruster.storage.disk import Disk
 
 __all__ = ["Session", "SessionParts", "TurnCounts"]
 
-_log = logging.getLogger("ruster.sessions")
+_log = structlog.stdlib.get_logger("ruster.sessions")
 
 
 @dataclass(slots=True)
@@ -307,7 +308,7 @@ class Session:
     def _as_known(self, error: Exception) -> RusterError:
         if isinstance(error, RusterError):
             return error
-        _log.error("turn failed in session %s", self.id, exc_info=error)
+        _log.error("turn failed", session=self.id, exc_info=error)
         return RusterError("something in ruster itself failed; the log has the details")
 
     # Ending
@@ -333,6 +334,16 @@ class Session:
         commit = self._commit()
         self.stream.tell_after(held, commit)
         commit.add_done_callback(lambda done: self._told(queued, done))
+        _log.info(
+            "turn",
+            session=self.id,
+            owner=self.info.owner,
+            turn=queued.id,
+            end=ending.end.value,
+            model=self.info.model,
+            answer_bytes=len(ending.text),
+            error=ending.error.code if ending.error else None,
+        )
         said = ending.error.message if ending.error else ending.text
         self._activity.write("Assistant", said, now)
 
@@ -345,7 +356,7 @@ class Session:
 
     def _fail_untold(self, queued: QueuedTurn, failure: StorageError) -> None:
         """Say outside the numbered stream that a turn's end could not be kept."""
-        _log.error("session %s: the end of turn %s was not kept: %s", self.id, queued.id, failure)
+        _log.error("turn end not kept", session=self.id, turn=queued.id, error=failure.message)
         line = encode_event(
             error_event(failure, session_id=self.id),
             turn=queued.id,
