@@ -21,6 +21,8 @@ from ruster.sessions.transcript import Transcript
 
 __all__ = ["CancelReason", "QueuedTurn", "RunningTurn"]
 
+_STOP_PATIENCE_S = 1.0
+
 CancelReason = Literal["cancel", "interrupt", "delete"]
 
 
@@ -84,8 +86,9 @@ class RunningTurn:
         self._task.add_done_callback(_retrieve)
         try:
             await asyncio.wait({self._task, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # the daemon stops
             self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_STOP_PATIENCE_S)
             raise
         finally:
             self.open_to_steering = False

@@ -79,6 +79,8 @@ class Session:
         self._worker: asyncio.Task[None] | None = None
         self._unseen: list[bytes] = []
         self._closing = False
+        self._readers = 0
+        self._no_readers = asyncio.Event()
 
     # What clients ask
 
@@ -131,7 +133,13 @@ class Session:
 
     async def history(self, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Read a page of the stored conversation and its total number of lines."""
-        return await asyncio.to_thread(self.transcript.page, offset, limit)
+        self._readers += 1
+        try:
+            return await asyncio.to_thread(self.transcript.page, offset, limit)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._no_readers.set()
 
     async def change(self, model: str | None, title: str | None) -> None:
         """Set the model of the turns to come, or the title; durable when this returns."""
@@ -154,7 +162,8 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether the session can be closed without anybody noticing."""
-        return self._worker is None and not self._queue and not self.stream.watched
+        busy = self._worker is not None or self._queue or self._readers
+        return not busy and not self.stream.watched
 
     @property
     def broken(self) -> bool:
@@ -186,6 +195,9 @@ class Session:
         if self._worker is not None:
             await asyncio.wait({self._worker}, timeout=patience_s)
             await cancel_and_wait(self._worker)
+        while self._readers:
+            self._no_readers.clear()
+            await self._no_readers.wait()
 
     def close(self) -> None:
         """Release the files; the session must have settled or be idle."""
