@@ -22,9 +22,10 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
 
 async def _body_bytes(folder: Path) -> int:
     async with FakeOllama() as ollama:
-        settings = {"llm_ollama_url": ollama.url, "default_model": "ollama/llama3.2"}
         async with (
-            DaemonProcess(folder, **settings) as daemon,
+            DaemonProcess(
+                folder, llm_ollama_url=ollama.url, default_model="ollama/llama3.2"
+            ) as daemon,
             RawClient(daemon.socket_path) as client,
         ):
             await client.ask({"action": "create", "session_id": "bench"}, "created")
