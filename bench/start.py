@@ -13,6 +13,7 @@ from ruster.testing.daemon import environment_for
 
 __all__ = ["measure"]
 
+_IMPORTS = "import asyncio; from pydantic import BaseModel"
 _HELP = "import sys; from ruster.cli.main import main; sys.argv = ['rusterctl', '--help']; main()"
 
 
@@ -27,7 +28,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     for number in range(1 + (5 if quick else 15)):
         home = folder / f"fresh-{number}"
         taken = [_start_s(home), _start_s(home), run("-c", "pass")]
-        taken.append(run("-c", "import asyncio, pydantic"))
+        taken.append(run("-c", _IMPORTS))
         taken.append(run("-c", _HELP) if has_cli else 0.0)
         if number:
             for samples, seconds in zip(
@@ -35,7 +36,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
             ):
                 samples.append(seconds)
     control = median(imports)
-    note = f"control: import asyncio, pydantic; python -c pass {median(bare):.3f} s"
+    note = f"control: {_IMPORTS}; python -c pass {median(bare):.3f} s"
     return [
         Figure("start, existing data", median(existing), "s", 0.4, control, note),
         Figure("start, fresh data", median(fresh), "s", 0.4, control, note),
