@@ -192,9 +192,9 @@ class Session:
         """
         self._closing = True
         self._queue.clear()
-        if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=patience_s)
-            await cancel_and_wait(self._worker)
+        if (worker := self._worker) is not None:
+            await asyncio.wait({worker}, timeout=patience_s)
+            await cancel_and_wait(worker)
         while self._readers:
             self._no_readers.clear()
             await self._no_readers.wait()
