@@ -96,7 +96,7 @@ SCRIPTS: tuple[Script, ...] = (
     ),
     Script(
         name="count",
-        trigger="count",
+        trigger="count as far",
         question="Count as far as you can.",
         text=_COUNT,
         answer=_COUNT,

@@ -1,0 +1,61 @@
+"""Settings of the embedded engine, and the default number of compute threads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["EngineSettings", "physical_cores"]
+
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+class EngineSettings(BaseModel):
+    """How the engine loads and runs models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    context_size: int = Field(default=8192, ge=16, le=1 << 24)
+    """Largest window in tokens; a model trained for less gets its own."""
+
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """Compute threads; none means one per physical core that this process may use."""
+
+    n_gpu_layers: int = Field(default=-1, ge=-1)
+    """Layers to keep on the GPU when llama.cpp was built for one; -1 means all."""
+
+    batch_size: int = Field(default=512, ge=1, le=8192)
+    """Tokens of a prompt that are decoded in one step."""
+
+    max_waiting: int = Field(default=256, ge=1)
+    """Requests that may wait for their turn; more are refused with ``engine_busy``."""
+
+    load_timeout_s: float = Field(default=600.0, gt=0)
+    """How long a model may take to load before the engine's process is ended."""
+
+    cancel_timeout_s: float = Field(default=10.0, gt=0)
+    """How long a cancelled request may keep computing before the engine's process is ended."""
+
+    stop_timeout_s: float = Field(default=3.0, gt=0)
+    """How long the engine's process gets to end by itself."""
+
+    isolation: Literal["process"] = "process"
+    """Where native code runs: in a child process, so that its crash is one typed error."""
+
+
+def physical_cores() -> int:
+    """Count the physical cores this process may run on (hyper-threads of one core count once)."""
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, (os.cpu_count() or 2) // 2)
+    cores = {_siblings(cpu) for cpu in os.sched_getaffinity(0)}
+    return max(1, len(cores))
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        return (_CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text().strip()
+    except OSError:
+        return str(cpu)
