@@ -56,8 +56,13 @@ ModelName = Annotated[
 class CommandBase(BaseModel):
     """What every command has."""
 
+    # A validator is built when its command first comes: most daemons see few of them.
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     action: str
