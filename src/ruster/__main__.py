@@ -12,6 +12,7 @@ from ruster.app import Daemon, Installation
 from ruster.config.loader import Loaded, load, process_environment
 from ruster.config.paths import Paths, first_run
 from ruster.core.errors import ConfigError, RusterError
+from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.telemetry.log import Log, open_log
 from ruster.telemetry.redact import looks_secret
 
@@ -54,8 +55,10 @@ async def _serve(installation: Installation) -> None:
         loop.add_signal_handler(number, _stopper(stop, number))
     async with Daemon(installation) as daemon:
         _introduce(installation)
-        await _tell_model(daemon, installation.loaded.settings.default_model)
+        model = installation.loaded.settings.default_model
+        telling = spawn(_tell_model(daemon, model), name="tell the model")
         await stop.wait()
+        await cancel_and_wait(telling)
 
 
 def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:
@@ -77,7 +80,16 @@ def _introduce(installation: Installation) -> None:
 
 
 async def _tell_model(daemon: Daemon, model: str) -> None:
-    print(f"model: {model}", flush=True)
+    """Say which model will answer, once the providers have been asked."""
+    answering = await daemon.models.answering(model)
+    if answering == model:
+        print(f"model: {model}", flush=True)
+    elif answering is not None:
+        print(f"model: {answering}, because {model} cannot be reached", flush=True)
+    else:
+        folder = daemon.models_folder
+        print(f"model: none can answer yet: start {model}, or put a GGUF file into {folder}")
+        sys.stdout.flush()
 
 
 def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> Log:

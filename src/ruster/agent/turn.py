@@ -11,6 +11,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import structlog
+
 from ruster.agent.context import SYSTEM_PROMPT, fit
 from ruster.agent.settings import AgentSettings
 from ruster.core.clock import Clock
@@ -43,6 +45,7 @@ from ruster.protocol.events import (
 
 __all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
 
+_log = structlog.stdlib.get_logger("ruster.agent")
 _PREVIEW_CHARS = 200
 
 
@@ -74,6 +77,8 @@ class TurnInput:
     session_key: str
     model: str
     turns: Sequence[Sequence[Message]]
+    trimming_told: bool = False
+    """Whether the user knows already that the oldest turns are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,10 @@ class Agent:
 
 
 class Turn:
-    """One turn in progress. ``tokens`` counts what the model has read and written."""
+    """One turn in progress. ``tokens`` counts what the model has read and written.
+
+    ``trimmed`` says that the conversation did not fit into the model's window.
+    """
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
         self._agent = agent
@@ -102,6 +110,7 @@ class Turn:
         self._calls: list[ToolCall] = []
         self._produced_bytes = 0
         self.tokens = 0
+        self.trimmed = False
 
     @property
     def text(self) -> str:
@@ -139,7 +148,8 @@ class Turn:
             settings.reserve_tokens,
         )
         self._messages = list(fitted.messages)
-        if fitted.dropped_turns:
+        self.trimmed = fitted.dropped_turns > 0
+        if self.trimmed and not self._given.trimming_told:
             self._notify(
                 "context_trimmed",
                 f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "
@@ -176,6 +186,15 @@ class Turn:
                 else:
                     self._take(event)
         self.tokens += usage.prompt + usage.completion
+        _log.info(
+            "model_call",
+            model=model,
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            messages=len(messages),
+            ms=self._since_ms(started),
+            reason=reason.value,
+        )
         self._emit(
             UsageEvent(
                 session_id=self._id,
@@ -220,6 +239,7 @@ class Turn:
                 result = await self._agent.tools.run(call)
             except ToolError as error:
                 result = f"error: {error.message}"
+            _log.info("tool_call", tool=call.name, call_id=call.id, result_bytes=len(result))
             self._keep(Message(Role.TOOL, result, tool_call_id=call.id, name=call.name))
             self._emit(
                 ToolCallEvent(

@@ -5,14 +5,24 @@ Packages on the same row never import each other; they meet here and are joined 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ruster.core.inference import InferenceEvent, InferenceRequest
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
-__all__ = ["ChatModels", "ModelInfo", "ModelList", "Notify", "Progress", "Provider", "ToolRunner"]
+__all__ = [
+    "ChatModels",
+    "LocalEngine",
+    "ModelInfo",
+    "ModelList",
+    "Notify",
+    "Progress",
+    "Provider",
+    "ToolRunner",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +108,30 @@ class ToolRunner(Protocol):
 
     async def run(self, call: ToolCall) -> str:
         """Run a call and return its result text; raises ``ToolError`` with a hint for the model."""
+        ...
+
+
+class LocalEngine(Protocol):
+    """An embedded engine that runs model files of this machine; what the local provider needs.
+
+    ``infer`` follows the rules of ``Provider.stream``, but gives raw text: its events are
+    ``ProcessStart``, ``Content`` (with thought and tool tags still inside), one ``Usage`` and
+    ``Complete``. A ``Thought`` with phase start before the first content says that the prompt
+    itself has opened a thought.
+    """
+
+    def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        """Run one inference on the model file; raises ``ModelError`` or ``EngineCrashed``."""
+        ...
+
+    async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:
+        """Return one normalised vector per text; raises ``ModelError`` or ``EngineCrashed``."""
+        ...
+
+    async def context_size(self, model: Path) -> int | None:
+        """Return the window the model file gets, in tokens, or None when unknown. Never raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the engine and give its memory back."""
         ...

@@ -41,6 +41,8 @@ class SessionHandlers:
     async def create(self, caller: Caller, command: Create) -> None:
         """Open a session and attach the caller to it."""
         owner = owner_of(caller, command)
+        if command.model is not None:
+            _check_model(caller, command.model)
         session = await self._store.create(owner, command.session_id, command.model, command.title)
         await _attach(caller, session)
         created = Created(
@@ -120,6 +122,12 @@ class SessionHandlers:
         cancelled, dropped = session.cancel(queued=command.queued)
         reply = CancelReport(session_id=session.id, cancelled=cancelled, dropped=dropped)
         caller.reply(reply, command)
+
+
+def _check_model(caller: Caller, model: str) -> None:
+    """Keep others from pointing the daemon at files: they name models, not paths."""
+    if model.partition("/")[2].startswith(("/", "~", ".")):
+        require_privilege(caller, "name a model by the path of its file")
 
 
 async def _attach(

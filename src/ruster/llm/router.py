@@ -70,14 +70,13 @@ class Models:
 
         A model that is not there counts as unknown; then its fallbacks are asked in order.
         """
-        for name in self._candidates(model):
-            try:
-                provider, own_name = await self._find(name)
-            except ProviderError:
-                continue
-            if (size := await provider.context_size(own_name)) is not None:
-                return size
-        return None
+        found = await self._first_at_hand(model)
+        return None if found is None else found[1]
+
+    async def answering(self, model: str) -> str | None:
+        """Return the model that would answer for ``model`` now: itself, a fallback, or None."""
+        found = await self._first_at_hand(model)
+        return None if found is None else found[0]
 
     async def models(self) -> ModelList:
         """List what every provider has; one that cannot be reached is named, not fatal."""
@@ -97,6 +96,17 @@ class Models:
                 await provider.aclose()
             except Exception:  # noqa: BLE001 - a plugin's failure must not leave the others open
                 _log.exception("provider %s could not be closed", prefix)
+
+    async def _first_at_hand(self, model: str) -> tuple[str, int] | None:
+        """Find the first candidate that tells its window, which it does only when it is there."""
+        for name in self._candidates(model):
+            try:
+                provider, own_name = await self._find(name)
+            except ProviderError:
+                continue
+            if (size := await provider.context_size(own_name)) is not None:
+                return name, size
+        return None
 
     def _candidates(self, model: str) -> list[str]:
         return list(dict.fromkeys((model, *self._fallbacks)))

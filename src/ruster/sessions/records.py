@@ -61,6 +61,7 @@ class TurnLog:
 
     id: str
     accepted_at: float
+    accepted_seq: int = 0
     command_id: str | int | None = None
     messages: list[Message] = field(default_factory=list)
     restarts: int = 0

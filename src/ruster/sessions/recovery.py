@@ -2,6 +2,9 @@
 
 An accepted message without an answer is answered if it is young enough and has not brought the
 daemon down repeatedly; else its turn is closed, marked, and told to whoever attaches.
+
+The history and the events are two files. A kill between two writes, or a power cut, can leave one
+of them ahead; what is missing in the other is written here, so that both tell the same.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ import asyncio
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError
 from ruster.core.messages import Role
-from ruster.protocol.events import Accepted
-from ruster.sessions.records import TurnLog, restart_record
+from ruster.protocol.commands import SendMode
+from ruster.protocol.events import Accepted, Cancelled, ErrorEvent, Event, Response
+from ruster.sessions.records import End, Record, TurnLog, restart_record, user_record
 from ruster.sessions.running import QueuedTurn
 from ruster.sessions.session import Session
 from ruster.sessions.settings import SessionSettings
@@ -25,7 +29,12 @@ _MAX_RESTARTS = 3
 def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
     """Answer or close every open turn of a freshly loaded session; raises StorageError."""
     _tell_damage(session)
+    _adopt_accepted(session, clock)
+    known_seq = session.stream.last_seq
+    _announce_ending(session, known_seq)
     for log in list(session.transcript.open_turns.values()):
+        if log.accepted_seq > known_seq:
+            _announce_acceptance(session, log)
         age_s = max(0.0, clock.now() - log.accepted_at)
         if age_s <= settings.replay_max_age_s and log.restarts < _MAX_RESTARTS:
             _restart(session, log, clock)
@@ -33,14 +42,52 @@ def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
             _expire(session, log, age_s)
 
 
+def _adopt_accepted(session: Session, clock: Clock) -> None:
+    """Take messages into the history of which only the ``accepted`` event reached the disk."""
+    for event in session.stream.accepted_before:
+        if not session.transcript.knows(event["turn"]):
+            record = user_record(
+                event["turn"],
+                event["message"],
+                seq=event["seq"],
+                mode=SendMode(event["mode"]),
+                at=clock.now(),
+                command_id=event.get("id"),
+            )
+            session.transcript.append(record)
+    session.stream.accepted_before.clear()
+
+
+def _announce_acceptance(session: Session, log: TurnLog) -> None:
+    """Write the ``accepted`` event of a message that only reached the history."""
+    session.stream.publish(
+        Accepted(session_id=session.id, message=_said(log)),
+        turn=log.id,
+        command_id=log.command_id,
+    )
+
+
+def _announce_ending(session: Session, known_seq: int) -> None:
+    """Write the events of an answer whose end only reached the history."""
+    record = session.transcript.last_ending
+    if record is None or record["seq"] <= known_seq:
+        return
+    if record["content"]:
+        piece = Response(session_id=session.id, delta=record["content"])
+        session.stream.publish(piece, turn=record["turn"])
+    session.stream.publish(_ending_event(session.id, record), turn=record["turn"])
+
+
+def _ending_event(session_id: str, record: Record) -> Event:
+    if record["end"] == End.DONE:
+        return Response(session_id=session_id, delta="", done=True)
+    if record["end"] == End.CANCELLED:
+        return Cancelled(session_id=session_id)
+    error = record.get("error", {"code": "internal", "message": "the turn failed"})
+    return ErrorEvent(code=error["code"], error=error["message"], session_id=session_id)
+
+
 def _restart(session: Session, log: TurnLog, clock: Clock) -> None:
-    if session.stream.last_seq < session.transcript.last_seq:
-        # The message reached the disk but its `accepted` event did not.
-        session.stream.publish(
-            Accepted(session_id=session.id, message=_said(log)),
-            turn=log.id,
-            command_id=log.command_id,
-        )
     session.transcript.append(restart_record(log.id, clock.now()))
     session.stream.publish(
         session.notice(

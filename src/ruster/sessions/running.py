@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from ruster.agent.turn import Turn
 from ruster.core.clock import Clock
 from ruster.core.inference import FinishReason
@@ -18,6 +20,8 @@ from ruster.sessions.stream import EventStream
 from ruster.sessions.transcript import Transcript
 
 __all__ = ["CancelReason", "QueuedTurn", "RunningTurn"]
+
+_STOP_PATIENCE_S = 1.0
 
 CancelReason = Literal["cancel", "interrupt", "delete"]
 
@@ -77,12 +81,14 @@ class RunningTurn:
 
         A turn that does not react to ``cancel`` in time is left behind: it can no longer publish.
         """
-        self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
+        with structlog.contextvars.bound_contextvars(turn=self.queued.id):
+            self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
         self._task.add_done_callback(_retrieve)
         try:
             await asyncio.wait({self._task, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # the daemon stops
             self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_STOP_PATIENCE_S)
             raise
         finally:
             self.open_to_steering = False

@@ -7,11 +7,12 @@ nothing here depends on a connection.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from ruster.agent.turn import Agent, TurnInput
 from ruster.core.clock import Clock
@@ -35,7 +36,7 @@ from ruster.storage.disk import Disk
 
 __all__ = ["Session", "SessionParts", "TurnCounts"]
 
-_log = logging.getLogger("ruster.sessions")
+_log = structlog.stdlib.get_logger("ruster.sessions")
 
 
 @dataclass(slots=True)
@@ -78,6 +79,9 @@ class Session:
         self._worker: asyncio.Task[None] | None = None
         self._unseen: list[bytes] = []
         self._closing = False
+        self._trimming_told = False
+        self._readers = 0
+        self._no_readers = asyncio.Event()
 
     # What clients ask
 
@@ -130,7 +134,13 @@ class Session:
 
     async def history(self, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Read a page of the stored conversation and its total number of lines."""
-        return await asyncio.to_thread(self.transcript.page, offset, limit)
+        self._readers += 1
+        try:
+            return await asyncio.to_thread(self.transcript.page, offset, limit)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._no_readers.set()
 
     async def change(self, model: str | None, title: str | None) -> None:
         """Set the model of the turns to come, or the title; durable when this returns."""
@@ -153,7 +163,8 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether the session can be closed without anybody noticing."""
-        return self._worker is None and not self._queue and not self.stream.watched
+        busy = self._worker is not None or self._queue or self._readers
+        return not busy and not self.stream.watched
 
     @property
     def broken(self) -> bool:
@@ -182,9 +193,12 @@ class Session:
         """
         self._closing = True
         self._queue.clear()
-        if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=patience_s)
-            await cancel_and_wait(self._worker)
+        if (worker := self._worker) is not None:
+            await asyncio.wait({worker}, timeout=patience_s)
+            await cancel_and_wait(worker)
+        while self._readers:
+            self._no_readers.clear()
+            await self._no_readers.wait()
 
     def close(self) -> None:
         """Release the files; the session must have settled or be idle."""
@@ -291,6 +305,7 @@ class Session:
         finally:
             counts.running -= 1
             counts.tokens += turn.tokens
+            self._trimming_told = turn.trimmed
             self._running = None
 
     def _turn_input(self, queued: QueuedTurn) -> TurnInput:
@@ -299,6 +314,7 @@ class Session:
             session_key=f"{self.info.owner}/{self.id}",
             model=self.info.model,
             turns=self.transcript.conversation(queued.id),
+            trimming_told=self._trimming_told,
         )
 
     def _last_piece(self, reason: FinishReason) -> Response:
@@ -307,7 +323,7 @@ class Session:
     def _as_known(self, error: Exception) -> RusterError:
         if isinstance(error, RusterError):
             return error
-        _log.error("turn failed in session %s", self.id, exc_info=error)
+        _log.error("turn failed", session=self.id, exc_info=error)
         return RusterError("something in ruster itself failed; the log has the details")
 
     # Ending
@@ -333,6 +349,16 @@ class Session:
         commit = self._commit()
         self.stream.tell_after(held, commit)
         commit.add_done_callback(lambda done: self._told(queued, done))
+        _log.info(
+            "turn",
+            session=self.id,
+            owner=self.info.owner,
+            turn=queued.id,
+            end=ending.end.value,
+            model=self.info.model,
+            answer_bytes=len(ending.text),
+            error=ending.error.code if ending.error else None,
+        )
         said = ending.error.message if ending.error else ending.text
         self._activity.write("Assistant", said, now)
 
@@ -345,7 +371,7 @@ class Session:
 
     def _fail_untold(self, queued: QueuedTurn, failure: StorageError) -> None:
         """Say outside the numbered stream that a turn's end could not be kept."""
-        _log.error("session %s: the end of turn %s was not kept: %s", self.id, queued.id, failure)
+        _log.error("turn end not kept", session=self.id, turn=queued.id, error=failure.message)
         line = encode_event(
             error_event(failure, session_id=self.id),
             turn=queued.id,

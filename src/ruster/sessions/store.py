@@ -130,8 +130,13 @@ class SessionStore:
             )
         info = await asyncio.to_thread(SessionInfo.read, folder)
         session = await asyncio.to_thread(Session, session_id, folder, info, self._parts)
+        try:
+            recover(session, self._parts.clock, self._parts.settings)
+        except RusterError:
+            await session.settle(0)
+            session.close()
+            raise
         self._open[key] = session
-        recover(session, self._parts.clock, self._parts.settings)
         self._close_least_used()
         return session
 

@@ -7,10 +7,11 @@ even across ``kill -9``. Durable events are told after the disk has them; what f
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ruster.core.errors import SessionError
 from ruster.protocol.codec import CommandId, encode_event
@@ -22,6 +23,7 @@ from ruster.storage.journal import DAMAGED, Journal
 __all__ = ["EventStream", "Held", "Subscriber"]
 
 _REPLAY_CHUNK = 256
+_TAIL_EVENTS = 512
 
 
 class Subscriber(Protocol):
@@ -60,10 +62,13 @@ class EventStream:
         self._first_seq = self._number_of_first()
         self.last_seq = self._first_seq + len(self.journal) - 1
         self._told = self.last_seq
+        self.accepted_before = self._read_accepted()
+        """The newest ``accepted`` events of the file as it was opened."""
         self._subscribers: list[Subscriber] = []
         self._held: deque[Held] = deque()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
+        self._catching_up = 0
 
     @property
     def told_seq(self) -> int:
@@ -109,17 +114,14 @@ class EventStream:
                 f"since is {cursor} but the session's last event is {self._told}",
                 code="cursor_invalid",
             )
-        await self._check_kept(cursor)
-        self.detach(subscriber)
-        while cursor < self._told:
-            lines = self._recent_after(cursor)
-            if lines is None:
-                lines = await asyncio.to_thread(self._read_after, cursor)
-            for line in lines:
-                subscriber.deliver(line)
-            cursor += len(lines)
-            await subscriber.drained()
-        # No await between the comparison above and this: nothing is missed or told twice.
+        self._catching_up += 1
+        try:
+            await self._check_kept(cursor)
+            self.detach(subscriber)
+            cursor = await self._catch_up(subscriber, cursor)
+        finally:
+            self._catching_up -= 1
+        # No await between the end of catching up and this: nothing is missed or told twice.
         self._subscribers.append(subscriber)
         return cursor
 
@@ -136,17 +138,23 @@ class EventStream:
 
     @property
     def watched(self) -> bool:
-        """Whether any client is attached."""
-        return bool(self._subscribers)
+        """Whether any client is attached or being attached, or an event waits for the disk."""
+        return bool(self._subscribers or self._catching_up or self._held)
 
     def rotate_if_large(self) -> None:
         """Put the file aside when it has grown large; only between turns, with nothing unsynced."""
-        if self.journal.size < self._settings.event_file_bytes or self._held:
+        small = self.journal.size < self._settings.event_file_bytes
+        if small or self._held or self._catching_up:
             return
         self.journal.close()
         self._path.replace(self._older_path)
         self.journal = Journal(self._path, self._disk)
         self._first_seq = self.last_seq + 1
+
+    def _read_accepted(self) -> list[dict[str, Any]]:
+        start = max(0, len(self.journal) - _TAIL_EVENTS)
+        bodies = self.journal.bodies(start)
+        return [json.loads(body) for body in bodies if body.startswith(b'{"event":"accepted"')]
 
     def close(self) -> None:
         """Release the files."""
@@ -159,6 +167,18 @@ class EventStream:
         held.ready = True
         while self._held and self._held[0].ready:
             self._tell(self._held.popleft().line)
+
+    async def _catch_up(self, subscriber: Subscriber, cursor: int) -> int:
+        """Send what was told after ``cursor`` until nothing is left; return the new cursor."""
+        while cursor < self._told:
+            lines = self._recent_after(cursor)
+            if lines is None:
+                lines = await asyncio.to_thread(self._read_after, cursor)
+            for line in lines:
+                subscriber.deliver(line)
+            cursor += len(lines)
+            await subscriber.drained()
+        return cursor
 
     def _write(self, event: Event, turn: str | None, command_id: CommandId | None) -> bytes:
         line = encode_event(event, turn=turn, seq=self.last_seq + 1, command_id=command_id)

@@ -33,7 +33,7 @@ class Transcript:
         self._settings = settings
         self._ended: deque[TurnLog] = deque()
         self._ended_bytes = 0
-        self.last_seq = 0
+        self.last_ending: Record | None = None
         self._load(self.journal.records(max(0, len(self.journal) - _TAIL_RECORDS)))
 
     @property
@@ -58,6 +58,10 @@ class Transcript:
         """Return the ended turns in memory, oldest first, and the open ``turn`` last."""
         return [*(log.messages for log in self._ended), self.open_turns[turn].messages]
 
+    def knows(self, turn: str) -> bool:
+        """Whether a turn of the newest part of the history has this id."""
+        return turn in self.open_turns or any(log.id == turn for log in self._ended)
+
     def page(self, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Read up to ``limit`` lines from the ``offset``-th oldest on, and their total (blocks).
 
@@ -81,7 +85,6 @@ class Transcript:
 
     def _take(self, record: Record) -> None:
         """Sort one line into the turns."""
-        self.last_seq = max(self.last_seq, record.get("seq", 0))
         turn = record.get("turn")
         message = to_message(record)
         if turn is None or (message is None and "restarted" not in record):
@@ -90,13 +93,14 @@ class Transcript:
         if log is None:
             if record["role"] != Role.USER:
                 return  # its beginning lies before the part that was read, or was damaged
-            log = TurnLog(turn, timestamp_of(record), record.get("id"))
+            log = TurnLog(turn, timestamp_of(record), record.get("seq", 0), record.get("id"))
             self.open_turns[turn] = log
         if message is not None:
             log.add(message)
         else:
             log.restart()
         if "end" in record:
+            self.last_ending = record
             self._end(self.open_turns.pop(turn))
 
     def _end(self, log: TurnLog) -> None:

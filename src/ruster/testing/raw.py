@@ -64,7 +64,7 @@ class RawClient:
         return await self.event(*kinds)
 
     async def turn(self) -> list[dict[str, Any]]:
-        """Return all events up to the end of a turn: ``response`` done, ``cancelled``, ``error``."""
+        """Return all events up to a turn's end: ``response`` done, ``cancelled`` or ``error``."""
         events = []
         while True:
             events.append(await self.event())

@@ -1,0 +1,190 @@
+"""What a host and an engine's worker say to each other: the seeds' BrainstemInput and -Output.
+
+``EngineInput{id?, command}`` goes to the worker, ``EngineOutput{id?, body}`` comes back; the JSON
+is externally tagged (``{"body":{"Event":{"Content":"Hi"}}}``): see ``core.orchestration_json``.
+Fields that the seeds do not have are optional, so their plain forms are still understood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ruster.core.inference import InferenceConfig, InferenceEvent
+from ruster.core.messages import Message, ToolSpec
+
+__all__ = [
+    "AssetComplete",
+    "AssetEvent",
+    "AssetFailed",
+    "AssetProgress",
+    "AssetStarted",
+    "Cancel",
+    "Embed",
+    "Embedding",
+    "EngineBody",
+    "EngineCommand",
+    "EngineFailure",
+    "EngineInput",
+    "EngineOutput",
+    "Infer",
+    "ListModels",
+    "LoadModel",
+    "ModelEntry",
+    "ModelList",
+    "ModelReady",
+    "Reset",
+    "Stop",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """``LoadModel``: make a model ready; ``model`` is a path. Answered by ModelReady."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """``Infer``: one inference; ``messages`` go through the chat template, a bare ``prompt`` is one
+    user message.
+
+    ``session`` names the conversation, so that a worker may keep its state between turns.
+    """
+
+    prompt: str = ""
+    model: str | None = None
+    config: InferenceConfig = field(default_factory=InferenceConfig)
+    messages: tuple[Message, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """``Embed``: one vector per text of ``input``; answered by as many Embedding events."""
+
+    input: tuple[str, ...]
+    model: str | None = None
+    config: InferenceConfig = field(default_factory=InferenceConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class ListModels:
+    """``ListModels``: which model is loaded; answered by ModelList."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """``Reset``: unload the model and forget all state, once what waits before it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """``Stop``: end the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """``Cancel``: end the request called ``target``, whether it waits or runs (our addition)."""
+
+    target: str
+
+
+EngineCommand = LoadModel | Infer | Embed | ListModels | Reset | Stop | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInput:
+    """The seeds' ``BrainstemInput``: a command; what it causes carries the same ``id``."""
+
+    command: EngineCommand
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The vector of one text, normalised to length 1."""
+
+    vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetStarted:
+    """A model begins to load (or to be fetched)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetProgress:
+    """How much of it is there, in bytes."""
+
+    current: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetComplete:
+    """The asset lies at ``path``, ready."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFailed:
+    """The asset could not be had (the seeds' ``AssetEvent::Error``)."""
+
+    message: str
+
+
+AssetEvent = AssetStarted | AssetProgress | AssetComplete | AssetFailed
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model in a list; ``purpose`` is "Inference" or "Embedding"."""
+
+    id: str
+    purpose: str = "Inference"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The seeds' ``ModelList`` body."""
+
+    models: tuple[ModelEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """A model is loaded (our addition): window in tokens, size in bytes, time in seconds.
+
+    ``context_size`` 0 says that the model makes embeddings only.
+    """
+
+    path: str
+    context_size: int
+    train_context: int
+    size_bytes: int
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailure:
+    """The seeds' ``Error`` body; a ``code`` of the error tree makes it an object on the wire."""
+
+    message: str
+    code: str | None = None
+    retryable: bool = False
+
+
+EngineBody = InferenceEvent | Embedding | AssetEvent | ModelList | ModelReady | EngineFailure
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOutput:
+    """The seeds' ``BrainstemOutput``: one event of the request called ``id``."""
+
+    body: EngineBody
+    id: str | None = None

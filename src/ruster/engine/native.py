@@ -1,0 +1,64 @@
+"""The one place that imports llama.cpp's low-level binding; child process only.
+
+It also holds what must live as long as the library does: the log callback, and the C function that
+llama.cpp asks whether to abort.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any
+
+from llama_cpp import llama_cpp as lib
+
+__all__ = ["CancelFlag", "abort_callback", "lib", "start"]
+
+_WARN, _CONTINUED = 3, 5
+_last_level = 0
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _log(level: int, text: bytes, _data: Any) -> None:
+    """Pass warnings and errors on to stderr, which the host reads into its own log."""
+    global _last_level
+    if level != _CONTINUED:
+        _last_level = level
+    if _last_level >= _WARN and text.strip(b".\n"):
+        os.write(2, text)
+
+
+def start() -> None:
+    """Initialise the library; call once, on the thread that will decode."""
+    lib.llama_log_set(_log, None)
+    lib.llama_backend_init()
+
+
+# llama.cpp calls the abort function about a thousand times per token, from its compute threads. A
+# Python function would take the interpreter's lock each time. libc's strlen has the right shape: of
+# the one-byte string behind the flag it returns 0 or 1.
+abort_callback = ctypes.cast(ctypes.CDLL(None).strlen, lib.ggml_abort_callback)
+
+
+class CancelFlag:
+    """A flag that native code reads without Python's help; set it from any thread."""
+
+    def __init__(self) -> None:
+        self._byte = (ctypes.c_char * 2)(b"\0", b"\0")
+
+    @property
+    def address(self) -> int:
+        """Where the flag lies, for ``abort_callback_data``."""
+        return ctypes.addressof(self._byte)
+
+    def set(self) -> None:
+        """Ask for an end; takes effect within the running decode."""
+        self._byte[0] = b"\x01"
+
+    def clear(self) -> None:
+        """Take the wish back."""
+        self._byte[0] = b"\0"
+
+    def is_set(self) -> bool:
+        """Tell whether an end was asked for."""
+        return bool(self._byte[0] != b"\0")

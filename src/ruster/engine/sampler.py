@@ -1,0 +1,75 @@
+"""Drawing the next token: a llama.cpp sampler chain built from our settings; child process only."""
+
+from __future__ import annotations
+
+from ruster.core.errors import ModelError
+from ruster.core.inference import Sampling
+from ruster.engine.context import Context
+from ruster.engine.model import LoadedModel
+from ruster.engine.native import lib
+
+__all__ = ["Sampler"]
+
+_PENALTY_TOKENS = 64
+
+
+class Sampler:
+    """The sampler of one answer.
+
+    The order is llama.cpp's own: repetition penalty (over the last 64 tokens of the answer, not of
+    the prompt), top-k, top-p, min-p, temperature, draw. Temperature 0 takes the likeliest token.
+    Raises ModelError (``sampling_invalid``) for settings that make no sense.
+    """
+
+    def __init__(self, model: LoadedModel, sampling: Sampling) -> None:
+        _check(sampling)
+        self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        if sampling.repetition_penalty != 1.0:
+            penalty = sampling.repetition_penalty
+            self._add(
+                lib.llama_sampler_init_penalties(
+                    model.vocab_size, _PENALTY_TOKENS, penalty, 0.0, 0.0
+                )
+            )
+        if sampling.temperature <= 0:
+            self._add(lib.llama_sampler_init_greedy())
+            return
+        if sampling.top_k > 0:
+            self._add(lib.llama_sampler_init_top_k(sampling.top_k))
+        if sampling.top_p < 1.0:
+            self._add(lib.llama_sampler_init_top_p(sampling.top_p, 1))
+        if sampling.min_p > 0.0:
+            self._add(lib.llama_sampler_init_min_p(sampling.min_p, 1))
+        self._add(lib.llama_sampler_init_temp(sampling.temperature))
+        seed = lib.LLAMA_DEFAULT_SEED if sampling.seed is None else sampling.seed & 0xFFFFFFFF
+        self._add(lib.llama_sampler_init_dist(seed))
+
+    def _add(self, link: int | None) -> None:
+        if not link:
+            raise ModelError("llama.cpp refused a sampler", code="sampling_invalid")
+        lib.llama_sampler_chain_add(self._chain, link)
+
+    def sample(self, context: Context, index: int) -> int:
+        """Draw the token after the batch's token ``index``, which must have asked for output."""
+        return int(lib.llama_sampler_sample(self._chain, context.handle, index))
+
+    def close(self) -> None:
+        """Free the chain."""
+        if self._chain:
+            lib.llama_sampler_free(self._chain)
+            self._chain = None
+
+
+def _check(sampling: Sampling) -> None:
+    wrong = {
+        "temperature": not 0 <= sampling.temperature <= 100,
+        "top_p": not 0 <= sampling.top_p <= 1,
+        "min_p": not 0 <= sampling.min_p <= 1,
+        "repetition_penalty": not 0 < sampling.repetition_penalty <= 100,
+        "top_k": not -1 <= sampling.top_k < 1 << 31,
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise ModelError(
+                f"{name} = {getattr(sampling, name)} is out of range", code="sampling_invalid"
+            )

@@ -1,0 +1,170 @@
+"""What the session commands do for callers of different standing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from ruster.app import Daemon
+from ruster.core.errors import SessionError
+from ruster.handlers.session import SessionHandlers
+from ruster.protocol.commands import (
+    Attach,
+    CommandBase,
+    Create,
+    Delete,
+    Detach,
+    History,
+    ListSessions,
+    Send,
+)
+from ruster.protocol.events import Created, Event, SessionList
+from ruster.testing import running_daemon
+
+STRANGER = 54321
+
+
+class FakeCaller:
+    """A caller without a connection."""
+
+    def __init__(self, uid: int, *, privileged: bool) -> None:
+        self.uid = uid
+        self.privileged = privileged
+        self.stays_open = False
+        self.closed = False
+        self.on_close: dict[object, Callable[[], None]] | None = None
+        self.lines: list[bytes] = []
+        self.replies: list[Event] = []
+
+    def deliver(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def reply(self, event: Event, command: CommandBase) -> None:
+        self.replies.append(event)
+
+    async def drained(self) -> None:
+        return
+
+
+@pytest.fixture
+async def daemon(folder: Path) -> AsyncIterator[Daemon]:
+    async with running_daemon(folder) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def handlers(daemon: Daemon) -> SessionHandlers:
+    return SessionHandlers(daemon.store)
+
+
+@pytest.fixture
+def owner() -> FakeCaller:
+    return FakeCaller(os.geteuid(), privileged=True)
+
+
+@pytest.fixture
+def stranger() -> FakeCaller:
+    return FakeCaller(STRANGER, privileged=False)
+
+
+async def test_create_is_idempotent_and_switches_the_model(
+    handlers: SessionHandlers, owner: FakeCaller
+) -> None:
+    await handlers.create(owner, Create(session_id="s"))
+    await handlers.create(owner, Create(session_id="s"))
+    await handlers.create(owner, Create(session_id="s", model="pinky/slow"))
+    await handlers.create(owner, Create(session_id="s", title="Slow one"))
+    models = [reply.model for reply in owner.replies if isinstance(reply, Created)]
+    assert models == ["pinky/echo", "pinky/echo", "pinky/slow", "pinky/slow"]
+
+
+async def test_the_model_of_a_session_outlives_the_daemon(folder: Path) -> None:
+    caller = FakeCaller(os.geteuid(), privileged=True)
+    async with running_daemon(folder) as daemon:
+        await SessionHandlers(daemon.store).create(
+            caller, Create(session_id="s", model="pinky/slow")
+        )
+    async with running_daemon(folder) as daemon:
+        session = await daemon.store.get(os.geteuid(), "s")
+        assert session.info.model == "pinky/slow"
+
+
+async def test_users_with_the_same_name_for_a_session_have_two(
+    handlers: SessionHandlers, owner: FakeCaller, stranger: FakeCaller
+) -> None:
+    await handlers.create(owner, Create(session_id="work", title="mine"))
+    with pytest.raises(SessionError, match="no session"):
+        await handlers.history(stranger, History(session_id="work"))
+    await handlers.create(stranger, Create(session_id="work", title="theirs"))
+    await handlers.list(stranger, ListSessions())
+    listed = stranger.replies[-1]
+    assert isinstance(listed, SessionList)
+    assert [(d.session_id, d.title) for d in listed.details] == [("work", "theirs")]
+
+
+async def test_only_the_privileged_reach_into_other_users_sessions(
+    handlers: SessionHandlers, owner: FakeCaller, stranger: FakeCaller
+) -> None:
+    await handlers.create(owner, Create(session_id="mine"))
+    await handlers.create(stranger, Create(session_id="theirs"))
+    for command in (
+        Attach(session_id="mine", owner=owner.uid),
+        Delete(session_id="mine", owner=owner.uid),
+        Send(session_id="mine", owner=owner.uid, message="hi"),
+    ):
+        run = getattr(handlers, command.action)
+        with pytest.raises(SessionError) as refused:
+            await run(stranger, command)
+        assert refused.value.code == "session_not_found"
+    with pytest.raises(SessionError) as refused:
+        await handlers.list(stranger, ListSessions(all=True))
+    assert refused.value.code == "not_permitted"
+    await handlers.attach(owner, Attach(session_id="theirs", owner=STRANGER))
+    await handlers.list(owner, ListSessions(all=True))
+    listed = owner.replies[-1]
+    assert isinstance(listed, SessionList)
+    assert listed.sessions == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("model", ["llamacpp//etc/passwd", "llamacpp/~/x.gguf", "llamacpp/../x"])
+async def test_a_stranger_may_not_point_the_daemon_at_files(
+    handlers: SessionHandlers, owner: FakeCaller, stranger: FakeCaller, model: str
+) -> None:
+    with pytest.raises(SessionError) as refused:
+        await handlers.create(stranger, Create(session_id="s", model=model))
+    assert refused.value.code == "not_permitted"
+    await handlers.create(owner, Create(session_id="s", model=model))
+
+
+async def test_a_caller_who_left_while_attaching_is_not_kept(
+    handlers: SessionHandlers, daemon: Daemon, owner: FakeCaller
+) -> None:
+    owner.closed = True
+    await handlers.create(owner, Create(session_id="s"))
+    session = await daemon.store.get(owner.uid, "s")
+    assert not session.stream.has(owner)
+
+
+async def test_detach_says_so_when_there_is_nothing_to_detach(
+    handlers: SessionHandlers, owner: FakeCaller
+) -> None:
+    await handlers.create(owner, Create(session_id="s"))
+    await handlers.detach(owner, Detach(session_id="s"))
+    with pytest.raises(SessionError) as refused:
+        await handlers.detach(owner, Detach(session_id="s"))
+    assert refused.value.code == "not_attached"
+
+
+async def test_deleting_leaves_nothing_on_the_disk(
+    handlers: SessionHandlers, daemon: Daemon, owner: FakeCaller, folder: Path
+) -> None:
+    await handlers.create(owner, Create(session_id="s"))
+    await handlers.send(owner, Send(session_id="s", message="a secret"))
+    await handlers.delete(owner, Delete(session_id="s"))
+    assert list((folder / "data" / "sessions").iterdir()) == []
+    await handlers.create(owner, Create(session_id="s"))
+    page, total = await (await daemon.store.get(owner.uid, "s")).history(0, 10)
+    assert (page, total) == ([], 0)
