@@ -42,17 +42,17 @@ check:
 	$(PYTHON_ENV) -m ruff check .
 	$(PYTHON_ENV) -m mypy $(CODE)
 	PYTHONPATH=src .venv/bin/lint-imports --no-cache
-	$(PYTHON_ENV) scripts/generate_docs.py --check
+	$(PYTHON_ENV) -m scripts.generate_docs --check
 
 fix:
 	@scripts/setup.sh check
 	$(PYTHON_ENV) -m ruff check --fix .
 	$(PYTHON_ENV) -m ruff format .
-	$(PYTHON_ENV) scripts/generate_docs.py
+	$(PYTHON_ENV) -m scripts.generate_docs
 
 docs:
 	@scripts/setup.sh check
-	$(PYTHON_ENV) scripts/generate_docs.py
+	$(PYTHON_ENV) -m scripts.generate_docs
 
 bench:
 	@scripts/setup.sh test

@@ -2,7 +2,8 @@
 
 A page holds ``<!-- generated: NAME -->`` … ``<!-- end of NAME -->``; what stands between is made
 from the settings, the commands, the events and the tables of codes. Everything else on the page is
-written by hand. ``--check`` writes nothing and fails when a page is not up to date.
+written by hand. ``--check`` writes nothing and fails when a page is not up to date. Run it from the
+root of the repository, as ``python -m scripts.generate_docs``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from scripts.protocol_examples import COMMAND_EXAMPLES, EVENT_EXAMPLES
 
 from ruster.config.keys import KEYS, NOT_SETTINGS, environment_keys
 from ruster.config.settings import Settings
@@ -23,10 +25,6 @@ from ruster.protocol.codec import decode_command, encode_event
 from ruster.protocol.codes import ERROR_CODES, NOTICE_CODES
 from ruster.protocol.commands import COMMANDS
 from ruster.protocol.events import EVENTS, Event, SessionEvent, TurnEvent
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from protocol_examples import COMMAND_EXAMPLES, EVENT_EXAMPLES
 
 PAGES = ("docs/configuration.md", "docs/protocol.md")
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,14 +138,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def _example_line(event: Event) -> str:
-    turn = "t-7fq2" if isinstance(event, TurnEvent) else None
+    turn = "t-5f0c9a1be2d34c77" if isinstance(event, TurnEvent) else None
     seq = 12 if isinstance(event, SessionEvent) else None
     return encode_event(event, turn=turn, seq=seq).decode()
 
 
-def _settings_table(
-    section: str, title: str, model: type[BaseModel], keys: Iterable[str]
-) -> str:
+def _settings_table(section: str, title: str, model: type[BaseModel], keys: Iterable[str]) -> str:
     schema = model.model_json_schema(mode="validation")
     rows = []
     for key in keys:
@@ -236,7 +232,8 @@ def _kind(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 def _scalar(schema: dict[str, Any]) -> str:
     names = {"password": "secret", "path": "path"}
     name = names.get(schema.get("format", "")) or schema.get("type", "any value")
-    limits = [text.format(schema[key]) for key, text in _LIMITS if key in schema]
+    limits = [text.format(schema[key]) for key, text in _LIMITS if schema.get(key) is not None]
+    limits = ["not empty" if text == "at least 1 characters" else text for text in limits]
     return ", ".join([name, *limits])
 
 

@@ -81,7 +81,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
         events.Attached(session_id=_WORK, seq=41),
         events.Detached(session_id=_WORK),
         events.Deleted(session_id=_WORK),
-        events.CancelReport(session_id=_WORK, cancelled="t-7fq2", dropped=1),
+        events.CancelReport(session_id=_WORK, cancelled="t-5f0c9a1be2d34c77", dropped=1),
         events.SessionList(
             sessions=[_WORK],
             details=[
