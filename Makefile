@@ -66,7 +66,7 @@ hooks:
 
 package:
 	@scripts/setup.sh check
-	$(PYTHON_ENV) -m build --outdir dist .
+	$(PYTHON_ENV) -m build --no-isolation --outdir dist .
 
 clean:
 	rm -rf .venv target dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
