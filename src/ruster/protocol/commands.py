@@ -84,6 +84,7 @@ class Create(SessionCommand):
     action: Literal["create"] = "create"
     model: ModelName | None = None
     title: Annotated[str, Field(max_length=200)] | None = None
+    """For people; shown in lists."""
 
 
 class SendMode(StrEnum):
@@ -102,6 +103,7 @@ class Send(SessionCommand):
 
     action: Literal["send"] = "send"
     message: Annotated[str, Field(min_length=1)]
+    """What to say."""
     mode: Annotated[SendMode, Field(strict=False)] = SendMode.QUEUE
     """While a turn runs: wait for it (`queue`), let the model see the message at its next step
     (`steer`), or end the turn and go first (`interrupt`)."""
@@ -126,6 +128,7 @@ class History(SessionCommand):
 
     action: Literal["history"] = "history"
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Records to return."""
     offset: Annotated[int, Field(ge=0)] = 0
     """Records to skip, counted from the oldest; negative offsets are not taken."""
 
@@ -169,6 +172,7 @@ class ConfigGet(CommandBase):
 
     action: Literal["config_get"] = "config_get"
     key: str
+    """A dotted key, such as `server.stall_timeout_s`."""
 
 
 class ConfigSet(CommandBase):
@@ -176,6 +180,7 @@ class ConfigSet(CommandBase):
 
     action: Literal["config_set"] = "config_set"
     key: str
+    """A dotted key."""
     value: str | int | float | bool | list[str]
 
 
