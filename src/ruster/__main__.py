@@ -87,11 +87,9 @@ async def _tell_model(daemon: Daemon, model: str) -> None:
     elif answering is not None:
         print(f"model: {answering}, because {model} cannot be reached", flush=True)
     else:
-        print(
-            f"model: none can answer yet; start Ollama (`ollama serve`, `ollama pull "
-            f"{model.partition('/')[2]}`) or put a GGUF file into {daemon.models_folder}",
-            flush=True,
-        )
+        folder = daemon.models_folder
+        print(f"model: none can answer yet: start {model}, or put a GGUF file into {folder}")
+        sys.stdout.flush()
 
 
 def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> Log:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,10 +24,12 @@ from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.engine.host import EngineHost
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.session import SessionHandlers
+from ruster.llm.llamacpp import LlamaCppProvider
 from ruster.llm.registry import Registry
 from ruster.llm.router import Models
 from ruster.protocol.codec import encode_event
@@ -119,8 +121,13 @@ class Daemon:
 
     def _build_models(self) -> Models:
         llm = self._settings.llm
-        ready = {name: partial(_given, it) for name, it in self._given.providers.items()}
+        ready: dict[str, Callable[[], Provider]] = {"llamacpp": self._local_models}
+        ready |= {name: partial(_given, it) for name, it in self._given.providers.items()}
         return Models(Registry(llm, ready), llm.fallback_models)
+
+    def _local_models(self) -> Provider:
+        engine = EngineHost(self._settings.engine, clock=self._given.clock)
+        return LlamaCppProvider(engine, self._given.paths.models)
 
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()

@@ -77,6 +77,8 @@ class TurnInput:
     session_key: str
     model: str
     turns: Sequence[Sequence[Message]]
+    trimming_told: bool = False
+    """Whether the user knows already that the oldest turns are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,10 @@ class Agent:
 
 
 class Turn:
-    """One turn in progress. ``tokens`` counts what the model has read and written."""
+    """One turn in progress. ``tokens`` counts what the model has read and written.
+
+    ``trimmed`` says that the conversation did not fit into the model's window.
+    """
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
         self._agent = agent
@@ -105,6 +110,7 @@ class Turn:
         self._calls: list[ToolCall] = []
         self._produced_bytes = 0
         self.tokens = 0
+        self.trimmed = False
 
     @property
     def text(self) -> str:
@@ -142,7 +148,8 @@ class Turn:
             settings.reserve_tokens,
         )
         self._messages = list(fitted.messages)
-        if fitted.dropped_turns:
+        self.trimmed = fitted.dropped_turns > 0
+        if self.trimmed and not self._given.trimming_told:
             self._notify(
                 "context_trimmed",
                 f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "

@@ -1,8 +1,8 @@
 """Model manifests: raw entries as a person or the system wrote them, and what they resolve to.
 
 A manifest file holds ``[[models]]`` tables with ``name``, ``repo``, ``filename``, ``quantization``
-and ``purpose``, each optional, and may hold ``[defaults]`` with the same keys. Later files win key by
-key. Reading the files is not done here: these classes take plain dictionaries.
+and ``purpose``, each optional, and may hold ``[defaults]`` with the same keys. Later files win key
+by key. Reading the files is not done here: these classes take plain dictionaries.
 """
 
 from __future__ import annotations

@@ -166,7 +166,6 @@ class EngineHost:
         stream = self._streams[identifier] = OutputStream()
         try:
             worker.send(EngineInput(command, identifier))
-            await worker.drain()
             yield stream
         finally:
             self._streams.pop(identifier, None)

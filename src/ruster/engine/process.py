@@ -9,38 +9,38 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from ruster.core.errors import ProtocolError
 from ruster.core.orchestration import EngineInput, EngineOutput, Stop
 from ruster.core.orchestration_json import dump_input, parse_output
-from ruster.core.tasks import spawn
 
 __all__ = ["MAX_OUTPUT_BYTES", "WorkerProcess"]
 
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+_MAX_LOG_LINE = 64 * 1024
 _KEPT_LOG_LINES = 5
 _EXIT_GRACE_S = 1.0
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 _log = logging.getLogger("ruster.engine")
 
 
-class WorkerProcess:
+class WorkerProcess(asyncio.SubprocessProtocol):
     """A running worker.
 
-    ``on_output`` gets each output; ``on_exit`` is called once, when the process is gone, with a
-    phrase that says how it ended.
+    ``on_output`` gets each output as it is read, without a task in between; ``on_exit`` is called
+    once, when the process is gone, with a phrase that says how it ended.
     """
 
     def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        on_output: Callable[[EngineOutput], None],
-        on_exit: Callable[[str], None],
+        self, on_output: Callable[[EngineOutput], None], on_exit: Callable[[str], None]
     ) -> None:
-        self._process = process
         self._on_output = on_output
         self._on_exit = on_exit
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._gone = asyncio.get_running_loop().create_future()
+        self._partial: dict[int, bytearray] = {_STDOUT: bytearray(), _STDERR: bytearray()}
         self._last_words: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
-        self._done = spawn(self._watch(), name=f"engine-worker-{process.pid}")
 
     @classmethod
     async def start(
@@ -50,120 +50,117 @@ class WorkerProcess:
         on_exit: Callable[[str], None],
     ) -> WorkerProcess:
         """Start the process, away from the terminal's signals. Raises OSError."""
-        process = await asyncio.create_subprocess_exec(
+        pipe = asyncio.subprocess.PIPE
+        _, protocol = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(on_output, on_exit),
             *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=MAX_OUTPUT_BYTES,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
             start_new_session=True,
         )
-        return cls(process, on_output, on_exit)
+        return protocol
 
     @property
     def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
+        """The process id, 0 once it is gone."""
+        return (self._transport.get_pid() or 0) if self._transport is not None else 0
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs and listens."""
-        return not self._done.done() and self._process.returncode is None
+        """Whether it still runs."""
+        return self._transport is not None and self._transport.get_returncode() is None
 
     def send(self, message: EngineInput) -> None:
         """Write a command; to a process that has gone it does nothing (``on_exit`` tells)."""
-        stdin = self._process.stdin
+        stdin = self._stdin()
         if stdin is not None and not stdin.is_closing():
             stdin.write(dump_input(message))
 
-    async def drain(self) -> None:
-        """Wait until the worker has taken what was sent."""
-        stdin = self._process.stdin
-        if stdin is not None:
-            with contextlib.suppress(ConnectionError):
-                await stdin.drain()
-
     def kill(self) -> None:
         """End it at once."""
-        # Not Process.kill: it polls first, which may take the exit status from asyncio's watcher.
-        if self._process.returncode is None:
+        # Not the transport's kill: it polls first, which may take the exit status from asyncio.
+        if self.alive:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Kill it and wait until it is gone and told so."""
         self.kill()
-        await self._done
+        await asyncio.shield(self._gone)
 
     async def stop(self, timeout_s: float) -> None:
         """Ask it to end, and end it when it does not."""
         self.send(EngineInput(Stop()))
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if (stdin := self._stdin()) is not None:
+            stdin.close()
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.shield(self._done)
+                await asyncio.shield(self._gone)
         except TimeoutError:
             _log.warning("the engine's process %s did not end by itself; killing it", self.pid)
         finally:
             await self.end()
 
-    async def _watch(self) -> None:
-        errors = spawn(self._read_log(), name=f"engine-log-{self.pid}")
+    def _stdin(self) -> asyncio.WriteTransport | None:
+        if self._transport is None:
+            return None
+        return cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(_STDIN))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio once the process runs."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Called by asyncio with what came out of a pipe: cut it into lines."""
+        partial = self._partial[fd]
+        *lines, rest = data.split(b"\n")
+        take = self._take_frame if fd == _STDOUT else self._take_log_line
+        for line in lines:
+            take(bytes(partial) + line)
+            partial.clear()
+        partial += rest
+        if fd == _STDERR and len(partial) > _MAX_LOG_LINE:
+            partial.clear()
+        elif len(partial) > MAX_OUTPUT_BYTES:
+            _log.error("the engine's process sent a frame without end; ending it")
+            partial.clear()
+            self.kill()
+
+    def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
+        """Called by asyncio when a pipe closes: without its output the process is of no use."""
+        if fd == _STDOUT:  # let it exit by itself, but not for long
+            asyncio.get_running_loop().call_later(_EXIT_GRACE_S, self.kill)
+
+    def process_exited(self) -> None:
+        """Called by asyncio when the process has exited; output may still be in the pipes."""
+        if (stdin := self._stdin()) is not None:
+            stdin.close()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Called by asyncio when the process is gone and its pipes are read to the end."""
+        how = self._how_it_ended()
+        if self._transport is not None:
+            self._transport.close()
+        if not self._gone.done():
+            self._gone.set_result(None)
+            self._on_exit(how)
+
+    def _take_frame(self, line: bytes) -> None:
         try:
-            await self._read_outputs()
-        except (ValueError, OSError) as error:  # a frame beyond the limit, or a broken pipe
-            _log.error("the engine's output cannot be read, ending its process: %s", error)
-            self.kill()
-        except asyncio.CancelledError:  # the loop is going down
-            self.kill()
-            raise
-        finally:
-            await self._wait_exit()
-            await errors
-            await self._close_stdin()
-            self._on_exit(self._how_it_ended())
+            output = parse_output(line)
+        except ProtocolError as error:
+            _log.warning("the engine's process sent a bad frame: %s", error)
+            return
+        self._on_output(output)
 
-    async def _wait_exit(self) -> None:
-        """Let a process that closed its output exit by itself, but not for long."""
-        try:
-            async with asyncio.timeout(_EXIT_GRACE_S):
-                await self._process.wait()
-        except TimeoutError:
-            self.kill()
-            await self._process.wait()
-
-    async def _read_outputs(self) -> None:
-        stdout = self._process.stdout
-        while stdout is not None and (line := await stdout.readline()):
-            try:
-                output = parse_output(line)
-            except ProtocolError as error:
-                _log.warning("the engine's process sent a bad frame: %s", error)
-                continue
-            self._on_output(output)
-
-    async def _read_log(self) -> None:
-        stderr = self._process.stderr
-        while stderr is not None:
-            try:
-                line = await stderr.readline()
-            except ValueError:  # a line beyond any sense; the reader has dropped it
-                continue
-            if not line:
-                return
-            text = line.decode("utf-8", "replace").rstrip()
-            self._last_words.append(text)
-            _log.debug("worker %s: %s", self.pid, text)
-
-    async def _close_stdin(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-            with contextlib.suppress(ConnectionError):
-                await self._process.stdin.wait_closed()
+    def _take_log_line(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip()
+        self._last_words.append(text)
+        _log.debug("worker %s: %s", self.pid, text)
 
     def _how_it_ended(self) -> str:
-        code = self._process.returncode or 0
+        code = (self._transport.get_returncode() if self._transport is not None else None) or 0
         if code < 0:
             try:
                 how = f"by signal {signal.Signals(-code).name}"

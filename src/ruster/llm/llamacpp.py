@@ -29,6 +29,7 @@ from ruster.llm.toolcalls import ToolCallParser
 
 __all__ = ["LlamaCppProvider"]
 
+_DEFAULT = "default"
 _CANNOT_ANSWER = frozenset({"engine_missing", "engine_start_failed", "model_not_found"})
 
 
@@ -36,7 +37,8 @@ class LlamaCppProvider:
     """Answers with local GGUF files; fulfils ``core.ports.Provider``.
 
     A model's name is a path (absolute or with ``~``), or a name below ``models_dir``, with or
-    without its ``.gguf``. The provider owns ``engine`` and closes it.
+    without its ``.gguf``; ``default`` also means the newest file there. The provider owns
+    ``engine`` and closes it.
     """
 
     def __init__(self, engine: LocalEngine, models_dir: Path) -> None:
@@ -138,6 +140,8 @@ def _find(model: str, models_dir: Path) -> Path:
     for path in tried:
         if path.is_file():
             return path
+    if model == _DEFAULT and (listed := _list_models(models_dir)):
+        return max(listed, key=lambda item: item[1].stat().st_mtime)[1]
     raise ProviderUnreachable(
         f"there is no model {model!r}: looked for {', '.join(map(str, tried))}; put a GGUF file "
         f"into {models_dir} or give its path",

@@ -19,6 +19,9 @@ THINK_TAGS: tuple[tuple[str, str], ...] = (("<think>", "</think>"), ("<thinking>
 def partial_suffix(text: str, tags: Sequence[str]) -> int:
     """Return how many last characters of ``text`` may be the beginning of one of ``tags``."""
     longest = min(len(text), max((len(tag) for tag in tags), default=1) - 1)
+    tail = text[len(text) - longest :]
+    if not any(tag[0] in tail for tag in tags):  # nearly always
+        return 0
     for size in range(longest, 0, -1):
         if any(tag.startswith(text[-size:]) for tag in tags):
             return size

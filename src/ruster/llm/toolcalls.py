@@ -8,6 +8,7 @@ nothing a model says is lost.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from ruster.core.ids import new_id
@@ -19,8 +20,13 @@ __all__ = ["MAX_CALL_CHARS", "ToolCallParser"]
 
 _OPENING = "<tool_call>"
 _CLOSING = "</tool_call>"
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 MAX_CALL_CHARS = 256 * 1024
 """A longer call is taken for text: nothing is held back without a bound."""
+
+
+def _ends_in_string(json_text: str) -> bool:
+    return _ESCAPED.sub("", json_text).count('"') % 2 == 1
 
 
 def _call_id() -> str:
@@ -63,7 +69,7 @@ class ToolCallParser:
 
     def _step(self, events: list[Content | ToolCallRequest]) -> bool:
         tag = _CLOSING if self._inside else _OPENING
-        start = self._held.find(tag)
+        start = self._find_end() if self._inside else self._held.find(tag)
         if start >= 0:
             before, self._held = self._held[:start], self._held[start + len(tag) :]
             if self._inside:
@@ -82,6 +88,13 @@ class ToolCallParser:
         self._text(events, self._held[:sure])
         self._held = self._held[sure:]
         return False
+
+    def _find_end(self) -> int:
+        """Find the closing tag, past those that stand inside a string of the call's JSON."""
+        start = self._held.find(_CLOSING)
+        while start >= 0 and _ends_in_string(self._held[:start]):
+            start = self._held.find(_CLOSING, start + 1)
+        return start
 
     def _close(self, events: list[Content | ToolCallRequest], body: str, closing: str) -> None:
         self._inside = False

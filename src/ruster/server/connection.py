@@ -7,6 +7,7 @@ pipelined lines mean what they say; what they set going runs on side by side.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -26,6 +27,7 @@ from ruster.server.settings import ServerSettings
 
 __all__ = ["Connection", "ConnectionParts", "Dispatch"]
 
+_stdlib_log = logging.getLogger("ruster.server")
 _log = structlog.stdlib.get_logger("ruster.server")
 _LINES_PER_TURN = 32
 """Lines one connection may have handled before others get their turn."""
@@ -100,6 +102,8 @@ class Connection(asyncio.Protocol):
 
     def deliver(self, line: bytes) -> None:
         """Send a line; never blocks."""
+        if _stdlib_log.isEnabledFor(logging.DEBUG):
+            _log.debug("event", uid=self.uid, bytes=len(line))
         self._outbox.put(line)
 
     def reply(self, event: Event, command: CommandBase) -> None:

@@ -79,6 +79,7 @@ class Session:
         self._worker: asyncio.Task[None] | None = None
         self._unseen: list[bytes] = []
         self._closing = False
+        self._trimming_told = False
         self._readers = 0
         self._no_readers = asyncio.Event()
 
@@ -304,6 +305,7 @@ class Session:
         finally:
             counts.running -= 1
             counts.tokens += turn.tokens
+            self._trimming_told = turn.trimmed
             self._running = None
 
     def _turn_input(self, queued: QueuedTurn) -> TurnInput:
@@ -312,6 +314,7 @@ class Session:
             session_key=f"{self.info.owner}/{self.id}",
             model=self.info.model,
             turns=self.transcript.conversation(queued.id),
+            trimming_told=self._trimming_told,
         )
 
     def _last_piece(self, reason: FinishReason) -> Response:

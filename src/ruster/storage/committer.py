@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from ruster.core.errors import StorageError
@@ -11,6 +12,7 @@ from ruster.storage.journal import Journal
 
 __all__ = ["Committer"]
 
+_log = logging.getLogger("ruster.storage")
 _Waiter = tuple[tuple[Journal, ...], "asyncio.Future[None]"]
 
 
@@ -61,6 +63,9 @@ def _flush(journals: list[Journal]) -> dict[Journal, StorageError]:
             journal.sync()
         except StorageError as error:
             failed[journal] = error
+        except Exception as error:  # noqa: BLE001 - others wait for the same flush
+            _log.exception("flush failed: %s", journal.path)
+            failed[journal] = journal.failure = StorageError(f"cannot flush to the disk: {error}")
     return failed
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ruster.core.errors import StorageError
@@ -41,13 +42,17 @@ class Disk:
             raise storage_error(error, f"open {path}") from error
 
     def append(self, fd: int, data: bytes, size: int) -> None:
-        """Write all of ``data`` at the end of a file of ``size`` bytes, or leave it as it was."""
+        """Write all of ``data`` at the end of a file of ``size`` bytes, or leave it as it was.
+
+        If even that fails, part of ``data`` stays in the file.
+        """
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(fd, view) :]
         except OSError as error:
-            os.ftruncate(fd, size)
+            with suppress(OSError):
+                os.ftruncate(fd, size)
             raise storage_error(error, "write to the data folder") from error
 
     def truncate(self, fd: int, size: int) -> None:

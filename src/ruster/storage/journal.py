@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Journal:
         self.path = path
         self.failure: StorageError | None = None
         self._disk = disk
+        self._in_use = threading.Lock()
         existed = path.exists()
         self._fd = disk.open_append(path)
         self._offsets = array("Q")
@@ -67,6 +69,9 @@ class Journal:
         except OSError as error:
             self.close()
             raise storage_error(error, f"read {path}") from error
+        except StorageError:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         """Count the records."""
@@ -81,8 +86,14 @@ class Journal:
         """Write one JSON object as the next record; the file is unchanged if this raises."""
         if self.failure is not None:
             raise self.failure
+        self._check_open()
         line = seal(body)
-        self._disk.append(self._fd, line, self._size)
+        try:
+            self._disk.append(self._fd, line, self._size)
+        except StorageError as error:
+            if os.fstat(self._fd).st_size != self._size:  # part of it stayed: needs a repair
+                self.failure = error
+            raise
         self._offsets.append(self._size)
         self._size += len(line)
 
@@ -97,6 +108,7 @@ class Journal:
 
     def bodies(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Read records ``start`` to ``stop`` (exclusive) as JSON objects (blocks)."""
+        self._check_open()
         count = len(self._offsets)
         stop = count if stop is None else min(stop, count)
         for index in range(start, stop):
@@ -113,18 +125,29 @@ class Journal:
             yield json.loads(body)
 
     def sync(self) -> None:
-        """Return once every record is on the disk (blocks). A failure is final for this object."""
-        try:
-            self._disk.sync(self._fd)
-        except StorageError as error:
-            self.failure = error
-            raise
+        """Return once every record is on the disk (blocks). A failure is final for this object.
+
+        Of a closed journal nothing is left to wait for.
+        """
+        with self._in_use:
+            if self._fd < 0:
+                return
+            try:
+                self._disk.sync(self._fd)
+            except StorageError as error:
+                self.failure = error
+                raise
 
     def close(self) -> None:
         """Release the file; closing twice is harmless."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._in_use:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def _check_open(self) -> None:
+        if self._fd < 0:
+            raise StorageError(f"{self.path} is closed; try again", retryable=True)
 
     def _recover(self) -> Damage:
         """Index the good records, cut the torn tail, set damaged lines aside."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
 from tests.fakes.go_http import go_json, go_time
 from tests.fakes.ollama_answers import Answer
 from tests.fakes.ollama_server import FakeOllama

@@ -11,9 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from tests.fakes.inference import ask, collect, text_of
-from tests.fakes.ollama_answers import FAULTS, Answer, Fault, status
-from tests.fakes.ollama_server import FakeOllama, refused_url
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.core.inference import (
@@ -31,6 +28,9 @@ from ruster.core.inference import (
 from ruster.core.messages import ToolCall, ToolSpec
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.settings import LlmSettings
+from tests.fakes.inference import ask, collect, text_of
+from tests.fakes.ollama_answers import FAULTS, Answer, Fault, status
+from tests.fakes.ollama_server import FakeOllama, refused_url
 
 PLAIN = Answer(("Hé", "llo 🦙", " <b>&</b>", '\u2028\n\t"end"'))
 THINKING = Answer(("4",), thinking=("2 + 2", " is…"))

@@ -6,7 +6,6 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.go_http import go_json
 
 from ruster.core.inference import (
     Complete,
@@ -20,6 +19,7 @@ from ruster.core.inference import (
 )
 from ruster.llm.ollama.events import ChatEvents
 from ruster.llm.ollama.wire import ChatLine, parse
+from tests.fakes.go_http import go_json
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=5)
 CALLS = st.lists(st.builds(lambda name: {"function": {"name": name, "arguments": {}}}, TEXT))

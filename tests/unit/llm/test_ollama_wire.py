@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.fakes.inference import ask
-from tests.fakes.ollama_answers import Answer
 
 from ruster.core.errors import ProviderError
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
 from ruster.llm.ollama.wire import ChatLine, ShowAnswer, chat_body, is_json, parse, parse_error
+from tests.fakes.inference import ask
+from tests.fakes.ollama_answers import Answer
 
 WEATHER = ToolSpec("weather", "Tell the weather", {"type": "object", "properties": {}})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fakes.inference import ask, collect, text_of
-
 from ruster.core.inference import (
     Complete,
     Content,
@@ -15,6 +13,7 @@ from ruster.core.inference import (
 )
 from ruster.core.messages import Message, Role
 from ruster.llm.pinky import PinkyProvider
+from tests.fakes.inference import ask, collect, text_of
 
 
 async def test_tiny_model_says_the_seeds_words() -> None:

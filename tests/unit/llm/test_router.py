@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import cast
 
 import pytest
-from tests.fakes.inference import ask, text_of
 
 from ruster.core.errors import ModelError, ProviderError, ProviderUnreachable
 from ruster.core.inference import (
@@ -18,6 +17,7 @@ from ruster.core.inference import (
 )
 from ruster.core.ports import ChatModels, ModelInfo, Provider
 from ruster.llm.router import Models
+from tests.fakes.inference import ask, text_of
 
 
 class Stub:

@@ -50,6 +50,10 @@ def _call(number: int, name: str, **arguments: Any) -> ToolCallRequest:
             '<tool_call>{"name":"t"}</tool_call>\n\nafter',
             [_call(0, "t"), Content("after")],
         ),
+        (
+            '<tool_call>{"name":"t","arguments":{"a":"\\"</tool_call>"}}</tool_call>!',
+            [_call(0, "t", a='"</tool_call>'), Content("!")],
+        ),
         ("<tool_call>oops</tool_call>", [Content("<tool_call>oops</tool_call>")]),
         ('<tool_call>{"name":7}</tool_call>', [Content('<tool_call>{"name":7}</tool_call>')]),
         ("<tool_call>[]</tool_call> z", [Content("<tool_call>[]</tool_call> z")]),
