@@ -262,7 +262,7 @@ async def test_no_daemon_is_said_at_once(folder: Path) -> None:
 
 
 async def test_a_connection_too_many_is_not_tried_again(folder: Path) -> None:
-    async with running_daemon(folder, server__max_connections_per_uid="1"):
+    async with running_daemon(folder, server_max_connections_per_uid="1"):
         async with RawClient(folder / "r.sock") as first:
             await first.ask({"action": "ping"})
             async with Client(folder / "r.sock") as second:

@@ -6,8 +6,9 @@ While somebody waits for events a lost link is replaced at once; else with the n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ruster.client.link import Link, LinkLost
 from ruster.client.subscription import Subscription
@@ -18,8 +19,9 @@ from ruster.protocol.parsed import ParsedEvent
 
 __all__ = ["Uplink"]
 
+_T = TypeVar("_T")
 _FIRST_DELAY_S = 0.05
-_MAX_DELAY_S = 2.0
+_MAX_DELAY_S = 0.5
 _FATAL = ("too_many_connections", "invalid_json", "line_too_long")
 """Last words after which connecting again would only bring the same."""
 
@@ -67,39 +69,46 @@ class Uplink:
 
         One that is not ``repeatable`` is sent once; raises DaemonUnreachable if its reply is lost.
         """
-        while True:
-            link = await self.link()
-            try:
-                return await link.call(command)
-            except LinkLost:
-                if not repeatable:
-                    raise DaemonUnreachable(
-                        f"the daemon went away before it answered {command['action']!r}; "
-                        "see whether it was done before you send it again"
-                    ) from None
+        if repeatable:
+            return await self._persist(lambda link: link.call(command))
+        link = await self.link()
+        try:
+            return await link.call(command)
+        except LinkLost:
+            raise link.failure or DaemonUnreachable(
+                f"the daemon went away before it answered {command['action']!r}; "
+                "see whether it was done before you send it again"
+            ) from None
 
     async def attached(self, session_id: str) -> tuple[Link, Feed]:
         """Return the link, and the feed of a session that is attached on it."""
         feed = self.board.feed(session_id)
-        while True:
+        link = await self.link()
+        while not feed.attached or not link.alive:
+            await self._persist(lambda link: self._attach(link, feed, [], None))
             link = await self.link()
-            if feed.attached:
-                return link, feed
-            try:
-                await self._attach(link, feed, [], None)
-            except LinkLost:
-                continue
+        return link, feed
 
     async def attach(self, session_id: str, subscription: Subscription) -> None:
         """Bring a subscription up to date: what followed its cursor, then live events."""
         feed = self.board.feed(session_id)
+        await self._persist(
+            lambda link: self._attach(link, feed, [subscription], subscription.cursor)
+        )
+
+    async def _persist(self, attempt: Callable[[Link], Awaitable[_T]]) -> _T:
+        """Try on one link after the other, with growing pauses; raises what ends all hope."""
+        clock = asyncio.get_running_loop().time
+        deadline, delay = clock() + self._patience_s, _FIRST_DELAY_S
         while True:
             link = await self.link()
             try:
-                await self._attach(link, feed, [subscription], subscription.cursor)
+                return await attempt(link)
             except LinkLost:
-                continue
-            return
+                if self._hopeless or clock() > deadline:
+                    raise self._why_lost() from None
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _MAX_DELAY_S)
 
     async def _attach(
         self, link: Link, feed: Feed, subscriptions: list[Subscription], since: int | None
@@ -174,11 +183,13 @@ class Uplink:
         return link
 
     def _give_up(self, failure: Exception) -> RusterError:
-        last_word = self._link.failure if self._link is not None else None
-        error = failure if isinstance(failure, RusterError) else last_word
-        error = error or DaemonUnreachable(f"the daemon on {self._path} ends every connection")
+        error = failure if isinstance(failure, RusterError) else self._why_lost()
         self.board.fail(error)
         return error
+
+    def _why_lost(self) -> RusterError:
+        last_word = self._link.failure if self._link is not None else None
+        return last_word or DaemonUnreachable(f"the daemon on {self._path} ends every connection")
 
 
 async def _either(*events: asyncio.Event) -> None:
