@@ -97,11 +97,15 @@ class Client:
         finally:
             self._board.remove(session_id, turn)
 
-    async def cancel(self, session_id: str, *, queued: bool = False) -> events.CancelReport:
-        """End the session's running turn, with ``queued`` also those that wait."""
-        reply = await self._uplink.call(
-            {"action": "cancel", "session_id": session_id, "queued": queued}, repeatable=False
-        )
+    async def cancel(
+        self, session_id: str, turn: str | None = None, *, queued: bool = False
+    ) -> events.CancelReport:
+        """End the session's running turn, with ``queued`` also those that wait.
+
+        With ``turn`` only that one, whether it runs or waits.
+        """
+        fields = {"session_id": session_id, "turn": turn, "queued": queued}
+        reply = await self._uplink.call({"action": "cancel", **fields}, repeatable=False)
         return _expect(reply, events.CancelReport)
 
     # Sessions
