@@ -119,7 +119,7 @@ class SessionHandlers:
     async def cancel(self, caller: Caller, command: Cancel) -> None:
         """End the running turn."""
         session = await self._store.get(owner_of(caller, command), command.session_id)
-        cancelled, dropped = session.cancel(queued=command.queued)
+        cancelled, dropped = session.cancel(turn=command.turn, queued=command.queued)
         reply = CancelReport(session_id=session.id, cancelled=cancelled, dropped=dropped)
         caller.reply(reply, command)
 

@@ -56,8 +56,13 @@ ModelName = Annotated[
 class CommandBase(BaseModel):
     """What every command has."""
 
+    # A validator is built when its command first comes: most daemons see few of them.
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     action: str
@@ -146,6 +151,8 @@ class Cancel(SessionCommand):
     """End the running turn; what was said so far is kept and marked."""
 
     action: Literal["cancel"] = "cancel"
+    turn: str | None = None
+    """Only this turn, whether it runs or waits."""
     queued: bool = False
     """Also drop the messages that wait in the queue."""
 

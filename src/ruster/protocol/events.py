@@ -47,7 +47,10 @@ __all__ = [
 class Event(BaseModel):
     """What every event has: its kind. The codec stamps ``turn``, ``seq`` and ``id`` on the line."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, serialize_by_alias=True)
+    # A serializer is built when its event is first told: most daemons tell few of them.
+    model_config = ConfigDict(
+        frozen=True, use_attribute_docstrings=True, serialize_by_alias=True, defer_build=True
+    )
     terminal: ClassVar[bool] = False
     """Whether this event is the last one its command or turn causes."""
 

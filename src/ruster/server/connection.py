@@ -230,17 +230,13 @@ class Connection(asyncio.Protocol):
             rest = await self._parts.dispatch(self, command)
         except RusterError as failed:
             self._refuse(failed, command.id, session_id)
-        except Exception:  # noqa: BLE001 - the boundary: a failure becomes an event
+        except Exception as failed:  # noqa: BLE001 - the boundary: a failure becomes an event
             _log.exception("command failed", action=command.action)
-            self._refuse(
-                RusterError("something in ruster itself failed; the log has the details"),
-                command.id,
-                session_id,
-            )
+            self._refuse(_as_known(failed), command.id, session_id)
         if rest is None:
             self._end(command.id)
         else:
-            rest.add_done_callback(lambda _: self._end_later(command.id))
+            rest.add_done_callback(lambda done: self._end_later(command, done))
 
     def _refuse(
         self, error: RusterError, command_id: CommandId | None, session_id: str | None
@@ -277,8 +273,12 @@ class Connection(asyncio.Protocol):
             self._live.discard(command_id)
             self._live = self._live or None
 
-    def _end_later(self, command_id: CommandId | None) -> None:
-        self._end(command_id)
+    def _end_later(self, command: CommandBase, done: asyncio.Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            session_id = getattr(command, "session_id", None)
+            self._refuse(_as_known(error), command.id, session_id)
+        self._end(command.id)
         if not self.closed:
             self._close_if_done()
 
@@ -300,3 +300,9 @@ class Connection(asyncio.Protocol):
     def _unread_changed(self, change: int) -> None:
         if self._admitted:
             self._parts.quota.unread(self, change)
+
+
+def _as_known(error: BaseException) -> RusterError:
+    if isinstance(error, RusterError):
+        return error
+    return RusterError("something in ruster itself failed; the log has the details")

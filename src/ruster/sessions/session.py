@@ -108,21 +108,25 @@ class Session:
         return queued
 
     def cancel(
-        self, *, queued: bool = False, reason: CancelReason = "cancel"
+        self, *, turn: str | None = None, queued: bool = False, reason: CancelReason = "cancel"
     ) -> tuple[str | None, int]:
-        """End the running turn, and with ``queued`` what waits; return its id and the number."""
-        dropped = 0
-        while queued and self._queue:
-            waiting = self._queue.popleft()
+        """End the running turn, and with ``queued`` what waits; return its id and the number.
+
+        With ``turn`` only that one, whether it runs or waits.
+        """
+        dropped = [w for w in self._queue if (w.id == turn if turn else queued)]
+        for waiting in dropped:
+            self._queue.remove(waiting)
             self._close_turn(
                 waiting, Ending(End.CANCELLED), Cancelled(session_id=self.id, reason=reason)
             )
-            dropped += 1
         running = self._running
         if running is None or running.cancel_reason is not None:
-            return None, dropped
+            return None, len(dropped)
+        if turn not in (None, running.queued.id):
+            return None, len(dropped)
         running.cancel(reason, self._parts.settings.cancel_patience_s)
-        return running.queued.id, dropped
+        return running.queued.id, len(dropped)
 
     async def attach(self, subscriber: Subscriber, since: int | None) -> int:
         """Attach a client; see ``EventStream.attach``. It also gets notices nobody has seen yet."""
