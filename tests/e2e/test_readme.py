@@ -29,7 +29,8 @@ async def test_an_example_gets_its_answer(language: str, text: str, folder: Path
     async with running_daemon(folder):
         process = await asyncio.create_subprocess_exec(
             *program,
-            text.replace("/tmp/ruster.sock", str(folder / "r.sock")),
+            text.replace("/tmp/ruster.sock", "r.sock"),
+            cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
         )
