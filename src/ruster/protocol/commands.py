@@ -74,7 +74,7 @@ class SessionCommand(CommandBase):
     """A command about one session."""
 
     session_id: SessionId
-    owner: Annotated[int, Field(ge=0)] | None = None
+    owner: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     """Another user's uid, for the daemon's own user and root; others may only name themselves."""
 
 
@@ -129,7 +129,7 @@ class History(SessionCommand):
     action: Literal["history"] = "history"
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
     """Records to return."""
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Annotated[int, Field(ge=0, le=2**53)] = 0
     """Records to skip, counted from the oldest; negative offsets are not taken."""
 
 
@@ -137,7 +137,7 @@ class Attach(SessionCommand):
     """Receive a session's events on this connection."""
 
     action: Literal["attach"] = "attach"
-    since: Annotated[int, Field(ge=0)] | None = None
+    since: Annotated[int, Field(ge=0, le=2**53)] | None = None
     """A `seq`: first send exactly the events that followed it, then go on live."""
 
 
