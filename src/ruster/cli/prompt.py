@@ -34,7 +34,7 @@ class TypedLines:
             complete_while_typing=True,
             key_bindings=self._keys(),
             multiline=True,
-            prompt_continuation="  ... ",
+            prompt_continuation=lambda width, number, wrapped: "" if wrapped else "  ... ",
             bottom_toolbar=lambda: _HINT if self._asked_to_leave else None,
             reserve_space_for_menu=2,
         )

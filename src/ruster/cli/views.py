@@ -114,7 +114,7 @@ class TurnView:
         if not text:
             return
         self._thinking = True
-        self._begin()
+        self._clear_passing()
         self._put(dim(text), ends_line=text.endswith("\n"))
 
     def _tell(self, text: str) -> None:
