@@ -33,6 +33,7 @@ from ruster.engine.context import Context
 from ruster.engine.model import LoadedModel, normalised
 from ruster.engine.sequence import TokenSequence
 from ruster.engine.settings import EngineSettings
+from ruster.engine.text import TextPacer
 
 __all__ = ["SerialRunner"]
 
@@ -151,12 +152,16 @@ class SerialRunner:
         cached = sequence.prefill(tokens, window)
         if prompt.rstrip().endswith("<think>"):
             emit(Thought(ThoughtPhase.START))
-        for text, made, reason in sequence.generate(command.config, window):
-            if text:
-                emit(Content(text))
-            if reason is not None:
-                emit(Usage(len(tokens), made, cached))
-                emit(Complete(reason))
+        pieces = TextPacer(lambda text: emit(Content(text)), time.monotonic)
+        try:
+            for text, made, reason in sequence.generate(command.config, window):
+                pieces.add(text)
+                if reason is not None:
+                    pieces.flush()
+                    emit(Usage(len(tokens), made, cached))
+                    emit(Complete(reason))
+        finally:
+            pieces.flush()
 
     def _embed(self, command: Embed, emit: Emit) -> None:
         model = self._need_model(command.model, emit)

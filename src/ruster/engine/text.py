@@ -1,4 +1,4 @@
-"""From token bytes to text: UTF-8 held back until complete, and stop strings.
+"""From token bytes to text: UTF-8 held back until complete, stop strings, the pace of sending.
 
 A character may be spelt over several tokens, and a stop string may begin in one piece and end in a
 later one: what may still become either is held back.
@@ -7,9 +7,11 @@ later one: what may still become either is held back.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-__all__ = ["TextStream"]
+__all__ = ["TextPacer", "TextStream"]
+
+_PACE_S = 0.02
 
 
 class TextStream:
@@ -58,3 +60,28 @@ class TextStream:
             if self._held.endswith(stop[:size]):
                 return size
         return 0
+
+
+class TextPacer:
+    """Joins the text of a fast model into fewer outputs: each costs the daemon a wake-up.
+
+    The first piece goes out at once, later ones when the last has been out for 20 ms.
+    """
+
+    def __init__(self, send: Callable[[str], None], monotonic: Callable[[], float]) -> None:
+        self._send = send
+        self._monotonic = monotonic
+        self._text = ""
+        self._sent_at = float("-inf")
+
+    def add(self, text: str) -> None:
+        """Take the next piece; it goes out now or with a later one."""
+        self._text += text
+        if self._monotonic() - self._sent_at >= _PACE_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._text:
+            self._send(self._text)
+            self._text, self._sent_at = "", self._monotonic()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruster.engine.text import TextStream
+from ruster.engine.text import TextPacer, TextStream
 
 
 def _run(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[str, bool]:
@@ -57,3 +57,29 @@ def test_any_split_stops_at_the_same_place(text: str, stop: str, cuts: list[int]
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     pieces = [data[start:end] for start, end in pairwise(edges)]
     assert _run(pieces, (stop,)) == (text.partition(stop)[0], stop in text)
+
+
+def test_the_first_piece_goes_out_at_once_and_later_ones_joined() -> None:
+    sent: list[str] = []
+    now = 100.0
+    pacer = TextPacer(sent.append, lambda: now)
+    for piece in ("a", "b", "c"):
+        pacer.add(piece)
+    assert sent == ["a"]
+    now += 0.021
+    pacer.add("d")
+    assert sent == ["a", "bcd"]
+    pacer.add("e")
+    pacer.flush()
+    pacer.flush()
+    assert sent == ["a", "bcd", "e"]
+
+
+def test_a_slow_model_is_not_held_up() -> None:
+    sent: list[str] = []
+    now = 0.0
+    pacer = TextPacer(sent.append, lambda: now)
+    for piece in ("a", "b"):
+        pacer.add(piece)
+        now += 0.05
+    assert sent == ["a", "b"]

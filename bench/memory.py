@@ -1,0 +1,41 @@
+"""Resident memory: idle, and after many turns in one session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench.client import Client
+from bench.figure import Figure
+from bench.processes import daemon, echo_server
+
+__all__ = ["measure"]
+
+_MB = 1e6
+_SETTLE_S = 1.0
+
+
+def measure(folder: Path, *, quick: bool) -> list[Figure]:
+    """Look at the daemon before its first turn and after the last one."""
+    turns = 1_000 if quick else 10_000
+    with (
+        daemon(folder) as server,
+        echo_server(folder) as echo,
+        Client(server.socket_path) as client,
+    ):
+        client.ask({"action": "ping"}, "pong")
+        time.sleep(_SETTLE_S)
+        idle, control = server.memory_bytes() / _MB, echo.memory_bytes() / _MB
+        client.ask({"action": "create", "session_id": "bench"}, "created")
+        before = server.memory_bytes() / _MB
+        for number in range(turns):
+            message = f"message {number}: what is the capital of France?"
+            client.turn(
+                b'{"action":"send","session_id":"bench","message":"%s"}\n' % message.encode()
+            )
+        time.sleep(_SETTLE_S)
+        after = server.memory_bytes() / _MB
+    return [
+        Figure("idle memory", idle, "MB", 45.0, control, "control: echo server"),
+        Figure(f"growth over {turns:,} turns", after - before, "MB", 10.0, note=f"to {after:.1f}"),
+    ]
