@@ -20,7 +20,7 @@ from ruster.core.errors import (
     SessionError,
 )
 from ruster.protocol.events import Deleted, Proactive, Response
-from ruster.testing import DaemonProcess, RawClient, running_daemon
+from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 
 _LONG = " ".join(f"word{n}" for n in range(60))
 
@@ -78,8 +78,12 @@ async def test_errors_are_classes_with_the_code_of_the_wire(folder: Path) -> Non
 
 
 async def test_a_failed_turn_is_told_and_then_raised(folder: Path) -> None:
-    async with running_daemon(folder), Client(folder / "r.sock") as client:
-        await client.create("work", "pinky/nothing")
+    failing = ScriptedProvider([ProviderError("it would not", code="provider_rejected")])
+    async with (
+        running_daemon(folder, providers={"bad": failing}),
+        Client(folder / "r.sock") as client,
+    ):
+        await client.create("work", "bad/model")
         turn = client.send("work", "hi")
         kinds = [(await anext(turn)).event.event for _ in range(3)]
         with pytest.raises(ProviderError):

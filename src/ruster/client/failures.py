@@ -30,14 +30,19 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "answer_too_large",
     ),
     StorageError: ("storage_failed", "disk_full", "storage_read_only"),
-    ConfigError: ("config_invalid", "config_unknown"),
+    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid"),
     ProviderUnreachable: ("no_model", "provider_unreachable"),
     ProviderError: (
         "unknown_provider", "provider_failed", "provider_timeout", "provider_stream_cut",
         "provider_protocol", "provider_mismatch", "provider_missing", "provider_broken",
         "provider_rejected", "provider_unauthorized", "tools_unsupported", "engine_missing",
     ),
-    ModelError: ("model_not_found", "model_failed", "context_overflow"),
+    ModelError: (
+        "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",
+        "not_a_chat_model", "not_an_embedder", "out_of_memory", "prompt_empty",
+        "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
+        "engine_closed", "engine_start_failed", "cancelled", "context_overflow",
+    ),
     ToolError: ("tool_failed", "too_many_rounds"),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
