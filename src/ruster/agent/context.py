@@ -75,4 +75,4 @@ def _joined(messages: Sequence[Message]) -> list[Message]:
 
 def _bytes(message: Message) -> int:
     calls = sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
-    return len(message.content.encode()) + calls
+    return len(message.content.encode(errors="replace")) + calls
