@@ -35,7 +35,20 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
             )
         time.sleep(_SETTLE_S)
         after = server.memory_bytes() / _MB
+    with_http = _idle_with_ollama(folder / "ollama")
     return [
         Figure("idle memory", idle, "MB", 45.0, control, "control: echo server"),
+        Figure(
+            "idle memory, Ollama looked for", with_http, "MB", 45.0, control, "with an HTTP client"
+        ),
         Figure(f"growth over {turns:,} turns", after - before, "MB", 10.0, note=f"to {after:.1f}"),
     ]
+
+
+def _idle_with_ollama(folder: Path) -> float:
+    """Start with the default model: the daemon asks at once whether Ollama is there."""
+    nowhere = {"llm_ollama_url": "http://127.0.0.1:9", "default_model": "ollama/llama3.2"}
+    with daemon(folder, **nowhere) as server, Client(server.socket_path) as client:
+        client.ask({"action": "models"}, "models")
+        time.sleep(_SETTLE_S)
+        return server.memory_bytes() / _MB

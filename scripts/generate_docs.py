@@ -30,6 +30,8 @@ PAGES = ("docs/configuration.md", "docs/protocol.md")
 ROOT = Path(__file__).resolve().parent.parent
 
 _UNITS = ((r"_(s|secs)$", "seconds"), (r"_bytes(_|$)", "bytes"), (r"_tokens$", "tokens"))
+_HUGE = 2**32 - 1
+"""From here on a maximum only says that numbers have an end."""
 _LIMITS = (
     ("minLength", "at least {} characters"),
     ("minimum", "at least {}"),
@@ -232,7 +234,8 @@ def _kind(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 def _scalar(schema: dict[str, Any]) -> str:
     names = {"password": "secret", "path": "path"}
     name = names.get(schema.get("format", "")) or schema.get("type", "any value")
-    limits = [text.format(schema[key]) for key, text in _LIMITS if schema.get(key) is not None]
+    told = {key: value for key, value in schema.items() if key != "maximum" or value < _HUGE}
+    limits = [text.format(told[key]) for key, text in _LIMITS if told.get(key) is not None]
     limits = ["not empty" if text == "at least 1 characters" else text for text in limits]
     return ", ".join([name, *limits])
 

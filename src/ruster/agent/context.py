@@ -77,7 +77,7 @@ def _joined(messages: Sequence[Message]) -> list[Message]:
 
 
 def _bytes(message: Message) -> int:
-    size = len(message.content.encode())
+    size = len(message.content.encode(errors="replace"))
     if message.tool_calls:  # rare, and this runs over the whole conversation in every turn
         size += sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
     return size

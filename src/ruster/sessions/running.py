@@ -51,6 +51,11 @@ class RunningTurn:
         self._task: asyncio.Task[FinishReason] | None = None
         self._given_up = asyncio.get_running_loop().create_future()
 
+    @property
+    def waiting_steering(self) -> int:
+        """Messages the model has not been shown yet."""
+        return len(self._steering)
+
     def emit(self, event: Event) -> None:
         """Publish an event of this turn, unless the turn was given up."""
         if not self._given_up.done():
