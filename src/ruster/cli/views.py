@@ -22,11 +22,9 @@ class View(Protocol):
 
     def show(self, parsed: ParsedEvent) -> None:
         """Take the next event."""
-        ...
 
     def close(self) -> None:
         """Take note that no more events come."""
-        ...
 
 
 class JsonView:
