@@ -27,7 +27,6 @@ class TypedLines:
     """Reads what a person types; ``commands`` are completed after a slash."""
 
     def __init__(self, history_file: Path, commands: Iterable[str]) -> None:
-        self._asked_to_leave = False
         self._session: PromptSession[str] = PromptSession(
             history=_history(history_file),
             completer=_completer(commands),
@@ -35,13 +34,12 @@ class TypedLines:
             key_bindings=self._keys(),
             multiline=True,
             prompt_continuation=lambda width, number, wrapped: "" if wrapped else "  ... ",
-            bottom_toolbar=lambda: _HINT if self._asked_to_leave else None,
             reserve_space_for_menu=2,
         )
 
     async def read(self) -> str | None:
         """Return what was typed, or None when the person leaves."""
-        self._asked_to_leave = False
+        self._session.bottom_toolbar = None
         try:
             with patch_stdout(raw=True):
                 return await self._session.prompt_async(_PROMPT, handle_sigint=False)
@@ -68,10 +66,10 @@ class TypedLines:
         def _(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.reset()
-            elif self._asked_to_leave:
+            elif self._session.bottom_toolbar is _HINT:
                 event.app.exit(exception=EOFError)
             else:
-                self._asked_to_leave = True
+                self._session.bottom_toolbar = _HINT
 
         return keys
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
 from typing import Protocol
 
-from ruster.cli.terminal import dim, is_terminal, red, visible, write_line
+from ruster.cli.asides import aside
+from ruster.cli.terminal import dim, is_terminal, visible, write_line
 from ruster.client.answer import Answer, is_restart
 from ruster.protocol import events
 from ruster.protocol.parsed import ParsedEvent
 
 __all__ = ["AnswerView", "JsonView", "TurnView", "View"]
 
-_MAX_ARGUMENTS = 60
+_LABEL_COLUMNS = 5
 
 
 class View(Protocol):
@@ -21,11 +22,9 @@ class View(Protocol):
 
     def show(self, parsed: ParsedEvent) -> None:
         """Take the next event."""
-        ...
 
     def close(self) -> None:
         """Take note that no more events come."""
-        ...
 
 
 class JsonView:
@@ -94,7 +93,7 @@ class TurnView:
                 share = f" {100 * current // total} %" if total else ""
                 self._pass_by(f"{visible(what)}{share}")
             case other:
-                self._tell(_aside(other))
+                self._tell(aside(other))
 
     def close(self) -> None:
         self._clear_passing()
@@ -128,7 +127,8 @@ class TurnView:
         """Show something for as long as nothing follows it."""
         if self._column_free or self._passing:
             self._clear_passing()
-            self._put(self._label + dim(text))
+            room = shutil.get_terminal_size().columns - _LABEL_COLUMNS - 1
+            self._put(self._label + dim(text[: max(room, 0)]))  # one row, so that it can be cleared
             self._passing = True
 
     def _begin(self) -> None:
@@ -149,27 +149,3 @@ class TurnView:
         sys.stdout.write(text)
         sys.stdout.flush()
         self._column_free = text.endswith("\n") if ends_line is None else ends_line
-
-
-def _aside(event: events.Event) -> str:
-    """Word what happens beside the answer; nothing for what a person need not see."""
-    match event:
-        case events.ToolCallEvent(tool=tool, arguments=arguments, result_preview=None):
-            return dim(visible(f"[{tool} {_short(json.dumps(arguments, ensure_ascii=False))}]"))
-        case events.ToolCallEvent(tool=tool, result_preview=preview):
-            return dim(visible(f"[{tool}: {_short(preview or '')}]"))
-        case events.SkillUsed(skill=skill, result=result):
-            return dim(visible(f"[skill {skill}: {_short(result)}]"))
-        case events.Notice(message=message):
-            return dim(visible(f"[{message}]"))
-        case events.Cancelled():
-            return dim("[cancelled]")
-        case events.ErrorEvent(error=error, code=code):
-            return red(visible(f"{error} ({code})"))
-        case _:
-            return ""
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_ARGUMENTS else line[: _MAX_ARGUMENTS - 1] + "…"

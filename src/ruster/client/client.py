@@ -1,8 +1,10 @@
 """The client for programs: typed, asynchronous, connected again by itself.
 
-async with Client() as client:
-    await client.create("work")
-    print(await client.ask("work", "What is the capital of France?"))
+    async with Client() as client:
+        await client.create("work")
+        print(await client.ask("work", "What is the capital of France?"))
+
+What happens below it: ``uplink`` keeps a connection, ``switchboard`` knows who waits for what.
 """
 
 from __future__ import annotations

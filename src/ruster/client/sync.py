@@ -1,8 +1,10 @@
 """The short client for scripts: a plain socket, one command at a time, no event loop.
 
-with SyncClient() as client:
-    client.create("work")
-    print(client.ask("work", "What is the capital of France?"))
+    with SyncClient() as client:
+        client.create("work")
+        print(client.ask("work", "What is the capital of France?"))
+
+It does not connect again by itself; ``client`` does.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ruster.client.failures import failure_of
 from ruster.client.lines import Lines, encode_command
 from ruster.core.errors import DaemonUnreachable
 from ruster.core.ids import new_id
-from ruster.protocol.events import Deleted, ErrorEvent
+from ruster.protocol.events import Attached, Deleted, ErrorEvent
 from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["SyncClient"]
@@ -28,7 +30,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class SyncClient:
-    """``call`` sends any command; ``send`` and ``ask`` talk. It does not connect again by itself.
+    """``call`` sends any command; ``send`` and ``ask`` talk; ``events`` listens.
 
     Entering raises DaemonUnreachable when no daemon listens. ``timeout_s`` bounds every wait for
     the next event.
@@ -98,8 +100,18 @@ class SyncClient:
             answer.add(parsed.event)
         return answer.text
 
+    def events(self, session_id: str, since: int | None = None) -> Iterator[ParsedEvent]:
+        """Attach to a session and iterate over what followed ``since``, then live events."""
+        self._write("attach", {"session_id": session_id, "since": since})
+        while True:
+            parsed = self.next_event()
+            if isinstance(parsed.event, ErrorEvent) and parsed.turn is None:
+                raise failure_of(parsed)
+            if parsed.session_id == session_id and not isinstance(parsed.event, Attached):
+                yield parsed
+
     def next_event(self) -> ParsedEvent:
-        """Return the next event of any kind, such as those of an attached session."""
+        """Return the next event of any kind."""
         while not self._arrived:
             try:
                 chunk = self._socket.recv(_CHUNK_BYTES)

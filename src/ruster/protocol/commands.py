@@ -150,7 +150,7 @@ class Cancel(SessionCommand):
     """End the running turn; what was said so far is kept and marked."""
 
     action: Literal["cancel"] = "cancel"
-    turn: str | None = None
+    turn: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """Only this turn, whether it runs or waits."""
     queued: bool = False
     """Also drop the messages that wait in the queue."""
