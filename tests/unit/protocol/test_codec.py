@@ -44,7 +44,6 @@ WRONG: dict[str, list[Any]] = {
     "limit": ["1", 1.5, True, None, 0, -1, 1001, 10**30],
     "offset": ["1", 1.5, True, None, -1, 2**53 + 1, 10**4000],
     "since": ["1", 1.5, True, [], -1, 2**53 + 1, 10**4000],
-    "turn": [1, [], {}, True, "", "x" * 65],
     "queued": [1, "yes", None, {}],
     "key": [1, None, [], {}, True],
     "value": [None, {}, [1], [[]]],
