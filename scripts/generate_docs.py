@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from scripts.field_docs import field_docs
 from scripts.protocol_examples import COMMAND_EXAMPLES, EVENT_EXAMPLES
 
 from ruster.config.keys import KEYS, NOT_SETTINGS, environment_keys
@@ -153,7 +154,7 @@ def _settings_table(section: str, title: str, model: type[BaseModel], keys: Iter
         rows.append(
             (
                 f"`{name}`",
-                _one_line(KEYS[key].description),
+                _one_line(field_docs(model)[name]),
                 _setting_kind(name, schema),
                 _setting_default(name, KEYS[key].get_default(call_default_factory=True)),
                 f"`RUSTER_{key.upper().replace('.', '_')}`",
@@ -190,7 +191,7 @@ def _fields_table(model: type[BaseModel], skip: tuple[str, ...]) -> str:
         if name in skip:
             continue
         kind = _kind(schema["properties"][name], schema.get("$defs", {}))
-        meaning = _description(schema["properties"][name])
+        meaning = _meaning(model, name, schema["properties"][name])
         rows.append((f"`{name}`", kind, _presence(model, field), meaning))
     return _table(("Field", "Type", "", "Meaning"), rows) + "\n" if rows else ""
 
@@ -204,8 +205,10 @@ def _presence(model: type[BaseModel], field: FieldInfo) -> str:
     return "optional" if field.default is None else f"`{json.dumps(field.default)}` by default"
 
 
-def _description(schema: dict[str, Any]) -> str:
-    """Return what a field means; an optional one's text may lie with its type."""
+def _meaning(model: type[BaseModel], name: str, schema: dict[str, Any]) -> str:
+    """Return what a field means; the text of a type used in many places lies with the type."""
+    if name in (docs := field_docs(model)):
+        return _one_line(docs[name])
     texts = (it.get("description") for it in (schema, *schema.get("anyOf", ())))
     return next((_one_line(text) for text in texts if text), "")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from ruster.app import Daemon, Installation
 from ruster.config.loader import Loaded, load, process_environment
@@ -74,9 +76,18 @@ def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:
 
 def _introduce(installation: Installation) -> None:
     socket = installation.loaded.settings.socket_path
-    say = f'{{"action":"create","session_id":"me"}}\' | nc -U {socket}'
     print(f"ruster listens on {socket}")
-    print(f"talk to it: rusterctl chat   or: echo '{say}", flush=True)
+    print(
+        f"talk to it: {_client_command()} chat, or JSON lines through: nc -U {socket}", flush=True
+    )
+
+
+def _client_command() -> str:
+    """Return how ``rusterctl`` is called from here."""
+    beside = Path(sys.argv[0]).with_name("rusterctl")
+    if shutil.which("rusterctl") is None and beside.exists():
+        return os.path.relpath(beside)
+    return "rusterctl"
 
 
 async def _tell_model(daemon: Daemon, model: str) -> None:

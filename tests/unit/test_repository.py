@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from scripts.field_docs import field_docs
+
+from ruster.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("Makefile", ".ci/run", ".githooks/pre-push", "packaging/arch/test.sh")
@@ -159,3 +163,23 @@ def test_a_change_of_a_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     text = (ROOT / "docs/protocol.md").read_text("utf-8")
     assert "brand_new" in fill(text)
     assert fill(text) != text
+
+
+def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
+    kinds = (field.annotation for field in model.model_fields.values())
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+@pytest.mark.parametrize("model", [Settings, *sections(Settings)], ids=lambda it: it.__name__)
+def test_every_setting_says_what_it_does(model: type[BaseModel]) -> None:
+    nested = {n for n, f in model.model_fields.items() if f.annotation in sections(model)}
+    assert set(model.model_fields) - nested <= set(field_docs(model))
+
+
+def test_a_field_without_a_docstring_is_found() -> None:
+    class Sample(BaseModel):
+        told: int = 1
+        """What it is."""
+        untold: int = 2
+
+    assert field_docs(Sample) == {"told": "What it is."}

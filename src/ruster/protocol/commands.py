@@ -61,7 +61,6 @@ class CommandBase(BaseModel):
         strict=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         defer_build=True,
     )
 

@@ -48,9 +48,7 @@ class Event(BaseModel):
     """What every event has: its kind. The codec stamps ``turn``, ``seq`` and ``id`` on the line."""
 
     # A serializer is built when its event is first told: most daemons tell few of them.
-    model_config = ConfigDict(
-        frozen=True, use_attribute_docstrings=True, serialize_by_alias=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, defer_build=True)
     terminal: ClassVar[bool] = False
     """Whether this event is the last one its command or turn causes."""
 
@@ -245,7 +243,7 @@ class CancelReport(Reply):
 class SessionSummary(BaseModel):
     """One session in a list."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     session_id: str
     model: str
