@@ -121,6 +121,15 @@ async def test_every_command_prints_json_that_parses(folder: Path) -> None:
         assert (await ctl.events("sessions", "delete", "work"))[0]["event"] == "deleted"
 
 
+async def test_lines_that_are_piped_in_are_messages(folder: Path) -> None:
+    async with running_daemon(folder):
+        ctl = Ctl(folder)
+        status, out, err = await ctl("chat", piped="one\r\n\n/model\ntwo words\nquit\nnever\n")
+        assert (status, out, err) == (0, "one\nmodel: pinky/echo\ntwo words\n", "")
+        status, out, err = await ctl("chat", "-m", "nobody/here", piped="one")
+        assert (status, out, err.count("\n")) == (1, "", 1)
+
+
 async def test_sessions_can_be_listed_shown_exported_and_deleted(folder: Path) -> None:
     async with running_daemon(folder), RawClient(folder / "r.sock") as raw:
         await raw.ask({"action": "create", "session_id": "work", "title": "Tea\ttime"})
@@ -318,6 +327,21 @@ async def test_a_chat_is_left(folder: Path, leave: str) -> None:
         await screen.until("YOU >")
         screen.type(leave)
         assert await screen.process.wait() == 0
+
+
+async def test_a_message_that_is_refused_is_one_line(folder: Path) -> None:
+    async with (
+        running_daemon(folder),
+        _terminal(folder, "chat") as screen,
+        RawClient(folder / "r.sock") as raw,
+    ):
+        await screen.until("YOU >")
+        await raw.ask({"action": "delete", "session_id": "main"})
+        screen.type("hello\r")
+        shown = await screen.until("there is no session", "YOU >")
+        assert "Traceback" not in shown
+        screen.type("/new\r")
+        await screen.until("session: chat-1", "YOU >")
 
 
 async def test_every_slash_command_answers(folder: Path) -> None:

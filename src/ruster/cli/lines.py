@@ -31,7 +31,9 @@ class PipedLines:
             self._ended = not chunk
             if self._ended and self._rest:
                 self._lines.append(self._rest)
-        return self._lines.popleft().decode("utf-8", "replace") if self._lines else None
+        if not self._lines:
+            return None
+        return self._lines.popleft().decode("utf-8", "replace").removesuffix("\r")
 
     async def _chunk(self) -> bytes:
         loop = asyncio.get_running_loop()

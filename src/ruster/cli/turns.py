@@ -28,7 +28,7 @@ class TurnRun:
         self._view = view
         self._turn: str | None = None
         self._interrupts = 0
-        self._waiting: asyncio.Task[Outcome] | None = None
+        self._waiting: asyncio.Task[Outcome | RusterError] | None = None
 
     async def run(self, message: str) -> Outcome:
         """Send the message and show what comes; raises RusterError if it cannot be sent.
@@ -45,6 +45,8 @@ class TurnRun:
         if self._waiting.cancelled():
             return "interrupted"
         outcome = self._waiting.result()
+        if isinstance(outcome, RusterError):
+            raise outcome
         return "interrupted" if self._interrupts and outcome == "cancelled" else outcome
 
     def interrupt(self) -> None:
@@ -55,7 +57,7 @@ class TurnRun:
         elif self._turn is not None:
             self._cancel_turn(self._turn)
 
-    async def _follow(self, message: str) -> Outcome:
+    async def _follow(self, message: str) -> Outcome | RusterError:
         last: ParsedEvent | None = None
         try:
             async for parsed in self._client.send(self._session_id, message):
@@ -65,9 +67,9 @@ class TurnRun:
                     self._turn = parsed.turn
                     if self._interrupts:
                         self._cancel_turn(parsed.turn)
-        except RusterError:
+        except RusterError as error:
             if last is None or not isinstance(last.event, ErrorEvent):
-                raise
+                return error
         return _outcome(last)
 
     def _cancel_turn(self, turn: str) -> None:
