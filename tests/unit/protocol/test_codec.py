@@ -33,7 +33,6 @@ FULL: dict[str, dict[str, Any]] = {
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
-    "turn": [1, [], {}, True],
     "session_id": [1, None, [], {}, True, 1.5],
     "model": [1, [], {}, True, "no-slash", "pinky/", "/x", "a b/c", "p/\n", "p/" + "x" * 600],
     "title": [1, [], {}, True, "x" * 201],
