@@ -30,7 +30,6 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: s
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"default_model": "llama3.2"},
         {"fallback_models": ["/x"]},
         {"context_size": 0},
         {"read_timeout_s": 0},
