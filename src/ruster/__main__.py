@@ -23,6 +23,7 @@ __all__ = ["main"]
 _USAGE = 2
 _CONFIG = 78  # EX_CONFIG of sysexits.h
 _FAILED = 1
+_LAST_PATIENCE_S = 2.0
 
 
 def main() -> int:
@@ -61,6 +62,9 @@ async def _serve(installation: Installation) -> None:
         telling = spawn(_tell_model(daemon, model), name="tell the model")
         await stop.wait()
         await cancel_and_wait(telling)
+    # All is closed and kept. What still does not end, such as a plug-in that ignores its
+    # cancellation, must not keep the process alive.
+    loop.call_later(_LAST_PATIENCE_S, os._exit, 0)
 
 
 def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:

@@ -198,8 +198,11 @@ class SessionStore:
             )
 
     def _scan(self, owner: int | None) -> list[tuple[str, SessionInfo]]:
-        homes = [self._home(owner)] if owner is not None else self._homes()
-        found = [item for home in homes for item in self._sessions_in(home)]
+        try:
+            homes = [self._home(owner)] if owner is not None else self._homes()
+            found = [item for home in homes for item in self._sessions_in(home)]
+        except OSError as error:
+            raise storage_error(error, "list the sessions") from error
         return sorted(found, key=lambda item: item[0])
 
     def _homes(self) -> list[Path]:
