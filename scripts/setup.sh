@@ -135,7 +135,7 @@ make_environment() {
 
 pip_install() {
     : >"$busy"
-    "$venv/bin/python" -m pip install -q --log "$log" -c constraints.txt "$@" || return 1
+    "$venv/bin/python" -m pip install -q --log "$log" -c constraints.txt "$@" >/dev/null || return 1
     rm -f "$busy"
 }
 
@@ -186,7 +186,7 @@ build_engine() {
     export CMAKE_ARGS CMAKE_BUILD_PARALLEL_LEVEL
     mkdir -p "$wheels" &&
         "$venv/bin/python" -m pip wheel -q --log "$log" --no-deps -c constraints.txt \
-            --find-links "$wheels" -w "$wheels" llama-cpp-python &&
+            --find-links "$wheels" -w "$wheels" llama-cpp-python >/dev/null &&
         pip_install --find-links "$wheels" -e '.[llamacpp]' &&
         "$venv/bin/python" -c 'import llama_cpp'
 }
