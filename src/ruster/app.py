@@ -34,8 +34,9 @@ from ruster.protocol.codec import encode_event
 from ruster.protocol.events import Notice
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
-from ruster.sessions.session import SessionParts, TurnCounts
+from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
+from ruster.sessions.turns import TurnCounts
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock

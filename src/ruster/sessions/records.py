@@ -19,6 +19,7 @@ from typing import Any
 
 from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError
+from ruster.core.inference import FinishReason
 from ruster.core.messages import Message, Role, ToolCall
 
 __all__ = [
@@ -48,11 +49,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a turn ended: the text said last, and the error if there was one."""
+    """How a turn ended: the text said last, the error if there was one, why the model stopped."""
 
     end: End
     text: str = ""
     error: RusterError | None = None
+    reason: FinishReason = FinishReason.STOP
 
 
 @dataclass(slots=True)

@@ -18,9 +18,10 @@ from ruster.llm.registry import Registry
 from ruster.llm.router import Models
 from ruster.llm.settings import LlmSettings
 from ruster.protocol.commands import SendMode
-from ruster.sessions.session import Session, SessionParts, TurnCounts
+from ruster.sessions.session import Session, SessionParts
 from ruster.sessions.settings import SessionSettings
 from ruster.sessions.store import SessionStore
+from ruster.sessions.turns import TurnCounts
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.testing import ManualClock

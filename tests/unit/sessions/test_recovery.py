@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -62,8 +61,7 @@ def ends(folder: Path) -> list[tuple[str, str]]:
 async def settled(store: SessionStore) -> Session:
     """Open the session and wait until it has nothing more to do."""
     session = await store.get(UID, "work")
-    while session._worker is not None:
-        await asyncio.wait({session._worker})
+    await session.finished()
     return session
 
 
