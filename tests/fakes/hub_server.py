@@ -2,7 +2,7 @@
 
 It answers ``/api/models/ORG/REPO`` (with and without ``/revision/…`` and ``/tree/…``) and
 ``/ORG/REPO/resolve/REVISION/FILE``. As at the real hub, a file's address redirects to another host
-(here: another port), which knows ranges and must never see the key.
+(here: ``localhost``), which knows ranges and must never see the key.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -28,7 +28,8 @@ class Fault:
     """What goes wrong with one file, each time it is asked for.
 
     ``cut_after`` closes the connection after so many bytes; ``hold_after`` stops sending there
-    until ``release`` is set; ``content`` is sent instead of what was promised.
+    until ``release`` is set; ``content`` is sent instead of what was promised. After ``times``
+    requests nothing is wrong any more.
     """
 
     cut_after: int | None = None
@@ -56,7 +57,8 @@ class FakeRepo:
     @property
     def commit(self) -> str:
         """The commit, which follows from the content."""
-        return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
+        names = [f"{name} {self.etag(name)}" for name in sorted(self.files)]
+        return hashlib.sha1("\n".join(names).encode()).hexdigest()
 
     def etag(self, name: str) -> str:
         """SHA-256 of a large file, git's name of any other."""
@@ -94,13 +96,14 @@ class FakeHub:
         self.api_status: int | None = None
         self.api_body: bytes | None = None
         self._token = token
+        self._changed = asyncio.Event()
         self._cdn_url = ""
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self.url = await self._listen("hub")
-        self._cdn_url = await self._listen("cdn")
+        self._cdn_url = (await self._listen("cdn")).replace("127.0.0.1", "localhost")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -114,7 +117,17 @@ class FakeHub:
 
     def downloads(self, name: str) -> list[Request]:
         """The requests for a file's bytes."""
-        return [r for r in self.requests if r.host == "cdn" and unquote(r.path).endswith(name)]
+        return [
+            request
+            for request in self.requests
+            if request.host == "cdn" and unquote(urlsplit(request.path).path).endswith(name)
+        ]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds; it is looked at after each request and each hold."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
 
     async def _listen(self, host: str) -> str:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,6 +157,7 @@ class FakeHub:
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         request = Request(host, method, target, headers)
         self.requests.append(request)
+        self._changed.set()
         path = unquote(urlsplit(target).path)
         if host == "cdn":
             await self._send_file(request, path, writer)
@@ -232,23 +246,23 @@ class FakeHub:
         if start:
             about["Content-Range"] = f"bytes {shown}-{len(data) - 1}/{len(data)}"
         writer.write(_head(206 if start else 200, about))
-        await _send_body(data, start, fault, writer)
+        await self._send_body(data[start:], fault, writer)
 
-
-async def _send_body(data: bytes, start: int, fault: Fault, writer: asyncio.StreamWriter) -> None:
-    """Send from ``start`` on; ``cut_after`` and ``hold_after`` count from there."""
-    position = start
-    stops = [start + at for at in (fault.cut_after, fault.hold_after) if at is not None]
-    while position < len(data):
-        end = min([position + _CHUNK_BYTES, len(data), *(at for at in stops if at > position)])
-        writer.write(data[position:end])
-        await writer.drain()
-        position = end
-        if fault.hold_after is not None and position == start + fault.hold_after:
-            fault.held.set()
-            await fault.release.wait()
-        if fault.cut_after is not None and position == start + fault.cut_after:
-            return
+    async def _send_body(self, data: bytes, fault: Fault, writer: asyncio.StreamWriter) -> None:
+        """Send, but stop where the fault wants it; its numbers count from where a range begins."""
+        stops = [at for at in (fault.cut_after, fault.hold_after) if at is not None]
+        position = 0
+        while position < len(data):
+            if position == fault.hold_after:
+                fault.held.set()
+                self._changed.set()
+                await fault.release.wait()
+            if position == fault.cut_after:
+                return
+            end = min([position + _CHUNK_BYTES, len(data), *(at for at in stops if at > position)])
+            writer.write(data[position:end])
+            await writer.drain()
+            position = end
 
 
 def _start(request: Request) -> int:

@@ -115,7 +115,8 @@ class Inventory:
             if entry.name in names:
                 return entry
         raise ModelError(
-            f"{model.name} is not among the models that ruster keeps on this machine",
+            f"{model.name} is not among the models that ruster keeps here; what stands in "
+            f"{self._folders.manifest} is changed there",
             code="model_not_found",
         )
 

@@ -26,6 +26,7 @@ from ruster.modelstore.quants import variants
 __all__ = ["main"]
 
 _REPORT_EVERY_S = 0.1
+_STEPS = 100
 
 
 class Output:
@@ -35,6 +36,7 @@ class Output:
         self._fd = fd
         self._clock = SystemClock()
         self._next = 0.0
+        self._told = 0
 
     def send(self, answer: Report | Listing | Fetched | Failure) -> None:
         """Write one answer."""
@@ -43,10 +45,12 @@ class Output:
             data = data[os.write(self._fd, data) :]
 
     def report(self, what: str, current: int, total: int) -> None:
-        """Tell progress: the last of a file always, all else ten times a second."""
+        """Tell progress: each hundredth and the end at once, smaller steps ten times a second."""
         now = self._clock.monotonic()
-        if now >= self._next or current == total:
+        grown = abs(current - self._told) * _STEPS >= total
+        if grown or now >= self._next or current == total:
             self._next = now + _REPORT_EVERY_S
+            self._told = current
             self.send(Report(what=what, current=current, total=total))
 
 

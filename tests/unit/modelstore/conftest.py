@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.models import build
 
 from ruster.modelstore.folders import StoreFolders
+from tests.models import build
 
 
 @pytest.fixture(autouse=True)
