@@ -82,7 +82,7 @@ class Acquisition:
         try:
             return choose(listing.repo, offered, asked.quant, default, asked.filename)
         except ModelError as error:
-            if not wanted.from_catalogue or error.code != "model_not_found":
+            if not wanted.built_in or error.code != "model_not_found":
                 raise
             _log.warning("%s; taking another file of that quantization", error.message)
             return choose(listing.repo, offered, asked.quant, default)

@@ -12,10 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruster.core.errors import StorageError
 from ruster.modelstore.frames import RemoteFile
-from ruster.storage.disk import Disk, storage_error
-from ruster.storage.files import contained, write_atomic
+from ruster.storage.disk import storage_error
+from ruster.storage.files import contained
 
 __all__ = ["CachedRepo", "link"]
 
@@ -61,8 +60,8 @@ class CachedRepo:
             link(snapshot, Path(os.path.relpath(self.blob(file), snapshot.parent)))
         except OSError as error:
             raise storage_error(error, f"create {snapshot}") from error
-        with suppress(StorageError):  # only what a later offline look-up starts from
-            write_atomic(reference, commit.encode(), Disk())
+        with suppress(OSError):  # only what a later offline look-up starts from
+            reference.write_text(commit)
         return snapshot
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ruster.core.errors import ModelError
 from ruster.core.manifest import ManifestEntry, UserManifest
-from ruster.modelstore.catalogue import read_catalogue
+from ruster.modelstore.catalogue import built_in, read_catalogue
 from ruster.modelstore.digest import digests
 from ruster.modelstore.folders import StoreFolders
 from ruster.modelstore.links import remove_files
@@ -26,11 +26,14 @@ __all__ = ["Inventory", "Wanted"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What has to be got from the hub."""
+    """What has to be got from the hub.
+
+    A ``built_in`` file may have been renamed there since: then its quantization counts.
+    """
 
     asked: Asked
     purpose: str | None = None
-    from_catalogue: bool = False
+    built_in: bool = False
 
 
 class Inventory:
@@ -136,7 +139,9 @@ class Inventory:
             None if other else check_file(spec.filename),
             quant or spec.quantization,
         )
-        return Wanted(_whole(asked), spec.purpose, from_catalogue=True)
+        shipped = built_in().find(name)
+        is_shipped = shipped is not None and shipped.filename == spec.filename
+        return Wanted(_whole(asked), spec.purpose, built_in=is_shipped)
 
 
 def _whole(asked: Asked) -> Asked:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from ruster.core.errors import RusterError
+from ruster.core.errors import ModelError, RusterError
 from ruster.core.ports import Progress
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.modelstore.process import Tell
@@ -66,7 +66,11 @@ class SharedDownload:
             return self._result
         if self._result is not None:
             raise self._result
-        raise asyncio.CancelledError  # stopped by ``stop``: whoever follows is to end too
+        raise ModelError(
+            "the download was stopped because ruster is stopping; what has come is kept",
+            code="shutting_down",
+            retryable=True,
+        )
 
     async def _run(self, work: Callable[[Tell], Awaitable[Path]]) -> None:
         try:

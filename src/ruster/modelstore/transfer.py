@@ -111,7 +111,7 @@ class Transfer:
     def _receive(self, file: RemoteFile, partial: Path, have: int) -> None:
         opened = self._hub.open(self._job.repo, self._job.commit, file.name, have)
         with opened as response, partial.open("r+b", buffering=0) as out:
-            if not _continues(response, have):
+            if have and not _continues(response, have):
                 out.truncate(0)
             done = out.seek(0, os.SEEK_END)
             self._report(file.name, self._before + done, self._total)

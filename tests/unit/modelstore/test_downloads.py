@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import sys
@@ -168,6 +169,22 @@ async def test_a_spoilt_partial_is_noticed(folders: StoreFolders, gguf: bytes) -
         assert (await store.ensure(_NAME)).read_bytes() == gguf
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_a_disk_that_fills_up_on_the_way(folders: StoreFolders, gguf: bytes) -> None:
+    async with _hub(gguf, Fault()) as hub:
+        blobs = folders.hub / "models--org--m-GGUF" / "blobs"
+        blobs.mkdir(parents=True)
+        full = blobs / f"{hashlib.sha256(gguf).hexdigest()}.incomplete"
+        full.symlink_to("/dev/full")
+        store = _store(folders, hub)
+        with pytest.raises(ModelError, match="no space is left") as caught:
+            await store.ensure(_NAME)
+        assert caught.value.code == "disk_full"
+        assert await store.list(only_here=True) == ()
+        full.unlink()
+        assert (await store.ensure(_NAME)).read_bytes() == gguf
+
+
 async def test_an_answer_for_another_range_is_refused(folders: StoreFolders, gguf: bytes) -> None:
     fault = Fault(cut_after=1000, wrong_range=True)
     async with _hub(gguf, fault) as hub:
@@ -234,8 +251,9 @@ async def test_closing_the_store_stops_everything(folders: StoreFolders, gguf: b
         asker = spawn(store.ensure(_NAME), name="asker")
         await fault.held.wait()
         await store.aclose()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(ModelError) as caught:
             await asker
+        assert caught.value.code == "shutting_down"
         assert _children() == set()
 
 

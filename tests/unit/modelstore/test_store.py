@@ -105,7 +105,8 @@ async def test_a_catalogue_name_follows_the_users_manifest(
     mine.write_bytes(b"GGUF mine")
     _write_manifest(
         folders,
-        '[[models]]\nname = "tiny-model"\nrepo = "org/m-GGUF"\nfilename = "gone.gguf"\n'
+        '[[models]]\nname = "short"\nrepo = "org/m-GGUF"\nfilename = "m-Q4_K_M.gguf"\n'
+        '[[models]]\nname = "gone"\nrepo = "org/m-GGUF"\nfilename = "gone.gguf"\n'
         f'[[models]]\nname = "mine"\npath = "{mine}"\n'
         '[[models]]\nname = "evil"\nrepo = "org/m-GGUF"\nfilename = "../../evil.gguf"\n'
         '[[models]]\nname = "odd"\nrepo = "../odd"\nfilename = "a.gguf"\n',
@@ -113,9 +114,11 @@ async def test_a_catalogue_name_follows_the_users_manifest(
     files = {"m-Q8_0.gguf": b"GGUF8", "m-Q4_K_M.gguf": b"GGUF4"}
     async with FakeHub({"org/m-GGUF": FakeRepo(files)}) as hub:
         store = _store(folders, hub)
-        # the file was renamed at the hub: the quantization still finds it
-        assert (await store.ensure("tiny-model")).read_bytes() == b"GGUF4"
-        assert (await store.ensure("tiny-model", "Q8_0")).read_bytes() == b"GGUF8"
+        assert (await store.ensure("short")).read_bytes() == b"GGUF4"
+        assert (await store.ensure("short", "Q8_0")).read_bytes() == b"GGUF8"
+        with pytest.raises(ModelError, match="no model file gone") as caught:
+            await store.ensure("gone")
+        assert caught.value.code == "model_not_found"
         assert await store.ensure("mine") == mine
         for name in ("evil", "odd"):
             with pytest.raises(ModelError) as caught:
@@ -126,6 +129,31 @@ async def test_a_catalogue_name_follows_the_users_manifest(
             await store.ensure("mine")
         with pytest.raises(ModelError, match="manifest"):
             await store.remove("mine")
+
+
+async def test_a_built_in_file_that_was_renamed_is_still_found(folders: StoreFolders) -> None:
+    files = {"new-Q8_0.gguf": b"GGUF8", "new-Q4_K_M.gguf": b"GGUF4"}
+    async with FakeHub({"Qwen/Qwen2.5-0.5B-Instruct-GGUF": FakeRepo(files)}) as hub:
+        path = await _store(folders, hub).ensure("tiny-model")
+        assert path.read_bytes() == b"GGUF4"
+
+
+async def test_what_other_programs_downloaded_is_used(
+    folders: StoreFolders, tmp_path: Path
+) -> None:
+    """Also when the store keeps its own files elsewhere."""
+    theirs = tmp_path / "hf-home" / "hub"
+    async with FakeHub({"org/m-GGUF": FakeRepo({"m.gguf": b"GGUF"})}) as hub:
+        await asyncio.to_thread(
+            hf_hub_download, "org/m-GGUF", "m.gguf", cache_dir=theirs, endpoint=hub.url
+        )
+        store = _store(folders, hub)
+        path = await store.ensure("org/m")
+        assert path.resolve().is_relative_to(theirs)
+        assert len(hub.downloads("m.gguf")) == 1
+        real = path.resolve()
+        await store.remove("org/m")
+        assert real.read_bytes() == b"GGUF"
 
 
 async def test_a_named_model_is_listed_once(folders: StoreFolders) -> None:
