@@ -193,7 +193,7 @@ def test_every_mode_is_taken(mode: SendMode) -> None:
     assert command.mode is mode
 
 
-@pytest.mark.parametrize("command_id", [0, -(2**53), 2**53, "a", "ü\n\"\\", "x" * 128])
+@pytest.mark.parametrize("command_id", [0, -(2**53), 2**53, "a", 'ü\n"\\', "x" * 128])
 def test_an_event_is_stamped_with_what_is_given(command_id: str | int) -> None:
     event = Response(session_id="a", delta='\u2028 "\\ \n 🦀')
     data = encode_event(event, turn="t-1", seq=3, command_id=command_id)
