@@ -11,6 +11,11 @@ import pytest
 from ruster.testing import short_folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our own options."""
+    parser.addoption("--kills", type=int, default=200, help="rounds of kill -9 in tests/crash")
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A temporary folder in which a socket's path fits."""

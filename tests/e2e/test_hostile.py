@@ -140,15 +140,18 @@ async def test_half_closed_after_detaching_ends(folder: Path) -> None:
 
 
 async def test_half_closed_and_attached_goes_on_listening(folder: Path) -> None:
-    async with running_daemon(folder), RawClient(sock(folder)) as follower:
-        async with RawClient(sock(folder)) as client:
-            await client.ask({"action": "create", "session_id": "work"})
-            await follower.ask({"action": "attach", "session_id": "work"})
-            follower.writer.write_eof()
-            await client.say("work", "hello")
-            assert (await follower.turn())[-1]["done"] is True
-            await client.ask({"action": "delete", "session_id": "work"}, "deleted")
-            assert (await follower.event())["event"] == "deleted"
+    async with (
+        running_daemon(folder),
+        RawClient(sock(folder)) as follower,
+        RawClient(sock(folder)) as client,
+    ):
+        await client.ask({"action": "create", "session_id": "work"})
+        await follower.ask({"action": "attach", "session_id": "work"})
+        follower.writer.write_eof()
+        await client.say("work", "hello")
+        assert (await follower.turn())[-1]["done"] is True
+        await client.ask({"action": "delete", "session_id": "work"}, "deleted")
+        assert (await follower.event())["event"] == "deleted"
 
 
 # Order and names
@@ -195,7 +198,7 @@ async def test_an_id_is_taken_only_while_its_command_lives(folder: Path) -> None
 
 async def test_queue_full_and_too_many_commands(folder: Path) -> None:
     provider = GatedProvider()
-    limits = {"sessions_max_queued": "3", "server_max_live_commands": "6"}
+    limits: dict[str, Any] = {"sessions_max_queued": "3", "server_max_live_commands": "6"}
     async with (
         running_daemon(folder, providers={"gated": provider}, **limits),
         RawClient(sock(folder)) as client,
@@ -350,7 +353,7 @@ async def test_a_slow_reader_is_not_a_stalled_one(folder: Path) -> None:
 
 
 async def test_unread_bytes_of_one_user_are_bounded(folder: Path) -> None:
-    limits = {
+    limits: dict[str, Any] = {
         "server_max_buffered_bytes_per_uid": str(1 << 20),
         "server_stall_timeout_s": "30",
         "sessions_recent_events_bytes": "8000000",
@@ -373,7 +376,7 @@ async def test_a_client_that_leaves_does_not_end_its_turn(folder: Path) -> None:
         async with RawClient(sock(folder)) as client:
             await client.ask({"action": "create", "session_id": "work", "model": "gated/x"})
             await client.send({"action": "send", "session_id": "work", "message": "hi"})
-            first = []
+            first: list[dict[str, Any]] = []
             while not first or first[-1].get("delta") != "begun":
                 first.append(await client.event())
         await connections(folder, 1)
@@ -472,7 +475,7 @@ async def test_deleting_a_session_in_the_middle_of_a_turn(folder: Path) -> None:
             pass
         await client.ask(send | {"id": 2}, "accepted")
         assert (await other.ask({"action": "delete", "session_id": "work"}))["event"] == "deleted"
-        seen = []
+        seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["event"] != "deleted":
             seen.append(await client.event())
         assert [e["id"] for e in seen if e["event"] == "cancelled"] in ([1, 2], [2, 1])
@@ -517,7 +520,7 @@ async def test_a_session_keeps_its_numbers_for_every_kind_of_event(folder: Path)
         for n in range(10):
             await client.say("work", f"m{n}")
         await client.send({"action": "attach", "session_id": "work", "since": 0})
-        seen = []
+        seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["event"] != "attached":
             seen.append(await client.event())
         assert [e["seq"] for e in seen[:-1]] == list(range(1, seen[-1]["seq"] + 1))

@@ -29,6 +29,7 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
 KEYS: dict[str, FieldInfo] = dict(_fields(Settings))
 """Every setting by its dotted key, such as ``server.stall_timeout_s``."""
 
+_MAX_NAME = 80
 _PREFIXES = ("RUSTER_", "RUSTY_PINCH_")
 _ALIASES = {
     "RUSTER_LOG": "log_level",
@@ -102,6 +103,8 @@ def is_secret(key: str) -> bool:
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
     """Write "; did you mean ...?" for a name that does not exist, or nothing."""
+    if len(name) > _MAX_NAME:
+        return ""
     close = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

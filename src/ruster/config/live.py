@@ -66,7 +66,7 @@ class LiveSettings:
     def _check_key(self, key: str) -> None:
         if key not in KEYS:
             raise ConfigError(
-                f"there is no setting {key!r}{nearest(key, KEYS)}", code="config_unknown"
+                f"there is no setting {key[:80]!r}{nearest(key, KEYS)}", code="config_unknown"
             )
 
     def _shown(self, key: str) -> Any:

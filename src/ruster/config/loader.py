@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ruster.config.keys import (
     KEYS,
     NOT_SETTINGS,
@@ -59,7 +61,7 @@ def load(paths: Paths, environment: Mapping[str, str]) -> Loaded:
             value = from_text(key, text)
             values[key] = check_value(key, value, f"{where}: {name}", lax=True)
             sources[key] = f"{where}: {name}"
-    return Loaded(_assemble(values), sources, tuple(warnings))
+    return Loaded(_assemble(values, sources), sources, tuple(warnings))
 
 
 def read_overrides(paths: Paths) -> dict[str, Any]:
@@ -76,6 +78,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} cannot be read: its values are nested too deeply") from None
 
 
 def _known(flat: dict[str, Any], where: str, warnings: list[str]) -> dict[str, Any]:
@@ -128,8 +132,8 @@ def _settings_in(
     return found
 
 
-def _assemble(values: Mapping[str, Any]) -> Settings:
-    """Put checked values into the tree."""
+def _assemble(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:
+    """Put checked values into the tree; raises ConfigError where a section refuses one of them."""
     tree: dict[str, Any] = {}
     for key, value in values.items():
         *sections, name = key.split(".")
@@ -137,4 +141,9 @@ def _assemble(values: Mapping[str, Any]) -> Settings:
         for section in sections:
             table = table.setdefault(section, {})
         table[name] = value
-    return Settings.model_validate(tree)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise ConfigError(f"{sources.get(key, 'settings')}: {key}: {problem['msg']}") from None

@@ -182,7 +182,7 @@ class ConfigSet(CommandBase):
     action: Literal["config_set"] = "config_set"
     key: str
     """A dotted key."""
-    value: str | int | float | bool | list[str]
+    value: str | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | bool | list[str]
 
 
 class ConfigList(CommandBase):

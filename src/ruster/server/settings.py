@@ -24,5 +24,5 @@ class ServerSettings(BaseModel):
     """A client that reads nothing for this long while something waits for it is dropped."""
     max_live_commands: int = Field(default=128, ge=1)
     """Commands one connection may have running."""
-    backlog: int = Field(default=1024, ge=1)
+    backlog: int = Field(default=1024, ge=1, le=65535)
     """Connections the kernel may keep waiting to be taken."""

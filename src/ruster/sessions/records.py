@@ -63,8 +63,9 @@ class TurnLog:
 
     id: str
     accepted_at: float
-    accepted_seq: int = 0
     command_id: str | int | None = None
+    accepted: list[Record] = field(default_factory=list)
+    """The lines of what the user said, while the turn is open."""
     messages: list[Message] = field(default_factory=list)
     restarts: int = 0
     size_bytes: int = 0

@@ -39,8 +39,9 @@ def recover(
     known_seq = session.stream.last_seq
     _announce_ending(session, known_seq)
     for log in list(session.transcript.open_turns.values()):
-        if log.accepted_seq > known_seq:
-            _announce_acceptance(session, log)
+        for record in log.accepted:
+            if record.get("seq", 0) > known_seq:
+                _announce_acceptance(session, record)
         age_s = max(0.0, clock.now() - log.accepted_at)
         if log.id in refused:
             session.close_unanswered(log.id, StorageError("the message was refused"))
@@ -67,12 +68,14 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
     session.stream.accepted_before.clear()
 
 
-def _announce_acceptance(session: Session, log: TurnLog) -> None:
+def _announce_acceptance(session: Session, record: Record) -> None:
     """Write the ``accepted`` event of a message that only reached the history."""
     session.stream.publish(
-        Accepted(session_id=session.id, message=_said(log)),
-        turn=log.id,
-        command_id=log.command_id,
+        Accepted(
+            session_id=session.id, message=record["content"], mode=record.get("mode", "queue")
+        ),
+        turn=record["turn"],
+        command_id=record.get("id"),
     )
 
 

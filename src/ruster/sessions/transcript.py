@@ -54,6 +54,7 @@ class Transcript:
         self.journal.undo()
         log = self.open_turns[turn]
         log.undo()
+        log.accepted.pop()
         if not log.messages:
             del self.open_turns[turn]
 
@@ -97,10 +98,13 @@ class Transcript:
         if log is None:
             if record["role"] != Role.USER:
                 return  # its beginning lies before the part that was read, or was damaged
-            log = TurnLog(turn, timestamp_of(record), record.get("seq", 0), record.get("id"))
+            log = TurnLog(turn, timestamp_of(record), record.get("id"))
             self.open_turns[turn] = log
+        if record["role"] == Role.USER:
+            log.accepted.append(record)
         if "end" in record:
             log.answer_calls()
+            log.accepted.clear()
         if message is not None:
             log.add(message)
         else:

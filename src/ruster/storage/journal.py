@@ -49,7 +49,7 @@ def unseal(line: bytes) -> bytes | None:
 class Journal:
     """One open journal file. Appending is cheap (page cache); ``Committer`` makes it durable.
 
-    Not thread-safe, except that ``sync`` may run in a thread while the owner appends.
+    Not thread-safe, except that ``sync`` and reading may go on in threads while the owner appends.
     """
 
     def __init__(self, path: Path, disk: Disk) -> None:
@@ -60,7 +60,7 @@ class Journal:
         self._in_use = threading.Lock()
         existed = path.exists()
         self._fd = disk.open_append(path)
-        self._offsets = array("Q")
+        self._ends = array("Q")  # one append makes a record visible to a reading thread
         self._size = 0
         try:
             self.damage = self._recover()
@@ -75,7 +75,7 @@ class Journal:
 
     def __len__(self) -> int:
         """Count the records."""
-        return len(self._offsets)
+        return len(self._ends)
 
     @property
     def size(self) -> int:
@@ -94,8 +94,8 @@ class Journal:
             if os.fstat(self._fd).st_size != self._size:  # part of it stayed: needs a repair
                 self.failure = error
             raise
-        self._offsets.append(self._size)
         self._size += len(line)
+        self._ends.append(self._size)
 
     def append_record(self, record: dict[str, Any]) -> None:
         """Write one record; see ``append``."""
@@ -104,21 +104,21 @@ class Journal:
 
     def undo(self) -> None:
         """Take back the last append, which must not have been told to anybody."""
-        self._size = self._offsets.pop()
+        self._ends.pop()
+        self._size = self._ends[-1] if self._ends else 0
         self._disk.truncate(self._fd, self._size)
 
     def bodies(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Read records ``start`` to ``stop`` (exclusive) as JSON objects (blocks)."""
         self._check_open()
-        count = len(self._offsets)
-        stop = count if stop is None else min(stop, count)
-        for index in range(start, stop):
-            begin = self._offsets[index]
-            end = self._offsets[index + 1] if index + 1 < count else self._size
+        ends = self._ends[start:] if stop is None else self._ends[start:stop]
+        begin = self._ends[start - 1] if start and ends else 0
+        for end in ends:
             body = unseal(os.pread(self._fd, end - begin, begin))
             if body is None:
                 raise StorageError(f"{self.path} changed on the disk; restart ruster to repair it")
             yield body
+            begin = end
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
         """Read records as dictionaries; see ``bodies``."""
@@ -171,7 +171,7 @@ class Journal:
             self._set_aside(b"".join(data[a:b] for a, b in middle))
             self._replace(data[:keep], middle)
         else:
-            self._offsets.extend(a for a, _ in good)
+            self._ends.extend(b for _, b in good)
         return Damage(lines=len(middle), torn_bytes=len(data) - keep)
 
     def _set_aside(self, data: bytes) -> None:
@@ -191,8 +191,8 @@ class Journal:
                 end = spans.get(begin) or data.index(b"\n", begin) + 1
                 line = data[begin:end] if begin not in spans else _damage_line(end - begin)
                 self._disk.append(fd, line, size)
-                self._offsets.append(size)
                 size += len(line)
+                self._ends.append(size)
                 begin = end
             self._disk.sync(fd)
             fresh.replace(self.path)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,46 @@ def test_a_killed_repair_is_begun_anew(tmp_path: Path) -> None:
 def test_journals_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl")
     assert (tmp_path / "a.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_reading_in_a_thread_while_the_owner_appends(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.jsonl", Disk())
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    seen = [0]
+
+    def read_on() -> None:
+        try:
+            while not stop.is_set():
+                numbers = [record["n"] for record in journal.records(max(0, len(journal) - 3))]
+                assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+                seen[0] += len(numbers)
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    journal.append_record({"n": 0})
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        reader = threading.Thread(target=read_on)
+        reader.start()
+        for n in range(1, 5000):
+            journal.append_record({"n": n, "text": "x" * (n % 50)})
+        stop.set()
+        reader.join()
+    finally:
+        sys.setswitchinterval(interval)
+        journal.close()
+    assert not failures
+    assert seen[0]
+
+
+def test_any_part_can_be_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.jsonl", Disk())
+    for n in range(5):
+        journal.append_record({"n": n})
+    for start in range(8):
+        for stop in (None, *range(9), 1 << 60):
+            assert [r["n"] for r in journal.records(start, stop)] == list(range(5))[start:stop]
+    assert list(journal.records(1 << 60)) == []
+    journal.close()
