@@ -250,7 +250,7 @@ async def test_side_requests_fail_in_typed_errors_too(
     path: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ruster.llm.ollama.http._QUICK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("ruster.llm.http._QUICK_TIMEOUT_S", 0.2)
     fault = FAULTS[name][0]
     server.faults[path] = lambda _lines: fault(Answer().lines("m"))
 

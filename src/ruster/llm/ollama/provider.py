@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
 from ruster.core.ports import ModelInfo
+from ruster.llm.access import proxy_auth, proxy_base, without_login
+from ruster.llm.http import Http, Route
 from ruster.llm.ollama.events import ChatEvents
-from ruster.llm.ollama.http import OllamaHttp
+from ruster.llm.ollama.failures import OllamaPeer
+from ruster.llm.ollama.url import base_url
 from ruster.llm.ollama.wire import ChatLine, ShowAnswer, Tag, TagsAnswer, chat_body, parse
 from ruster.llm.settings import LlmSettings
 
@@ -38,7 +41,7 @@ class OllamaProvider:
 
     def __init__(self, settings: LlmSettings, client: httpx.AsyncClient | None = None) -> None:
         self._settings = settings
-        self._http = OllamaHttp(settings, client)
+        self._http = Http(_route(settings), client)
         self._abilities: dict[str, _Abilities] = {}
 
     async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
@@ -109,3 +112,17 @@ class OllamaProvider:
 
 def _smallest(limit: int, *others: int | None) -> int:
     return min([limit, *(other for other in others if other)])
+
+
+def _route(settings: LlmSettings) -> Route:
+    """Lead to Ollama or, when ``proxy_url`` is set, to the proxy's ``/ollama``."""
+    proxy = proxy_base(settings, "ollama")
+    base = proxy or base_url(settings.ollama_url)
+    shown = (settings.proxy_url or "").rstrip("/") if proxy else base
+    route = Route(
+        base=base,
+        peer=OllamaPeer(url=without_login(shown), through_proxy=bool(proxy)),
+        timeouts=settings.timeouts,
+        headers={"Accept": "application/x-ndjson, application/json"},
+    )
+    return replace(route, authorize=proxy_auth(settings)) if proxy else route
