@@ -6,42 +6,17 @@ An answer becomes the lines of the stream; a ``Fault`` turns those lines into st
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.fakes.go_http import JSON, LAST_CHUNK, NDJSON, chunk, go_json, go_time, head, whole
+from tests.fakes.http_server import Close, Fault, Hang, Pause, Reset, Step
 
-__all__ = ["FAULTS", "Answer", "Close", "Fault", "Hang", "Pause", "Reset", "Step", "status"]
+__all__ = ["FAULTS", "Answer", "status"]
 
 _START_NS = 1_751_919_739_184_789_000
 _TOKEN_NS = 13_100_250
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait, in seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Say nothing more until the client goes away."""
-
-
-@dataclass(frozen=True)
-class Close:
-    """Close the connection in the middle of things."""
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Abort the connection with a TCP reset, as a killed server does."""
-
-
-Step = bytes | Pause | Hang | Close | Reset
-Fault = Callable[[Sequence[bytes]], Iterable[Step]]
 
 
 @dataclass(frozen=True)

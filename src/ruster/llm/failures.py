@@ -9,6 +9,7 @@ from ruster.core.errors import ProviderError, ProviderUnreachable
 __all__ = ["Peer", "first_line"]
 
 _RETRYABLE = frozenset({408, 409, 425, 429})
+_SENTENCE_CHARS = 500
 _LOST_UPSTREAM = frozenset({502, 504})
 
 
@@ -69,9 +70,11 @@ class Peer:
             return self.not_answering(f"a gateway answered {status}", retryable=True)
         if status == 401 and self.through_proxy:
             sentence = "the LLM proxy does not accept the token: set proxy_auth_token"
-        shown = sentence or first_line(body) or "no reason given"
+        shown = (sentence or first_line(body) or "no reason given")[:_SENTENCE_CHARS]
         code = self.code(status, shown, body)
-        return _refusal(code)(
+        if code == "model_not_found":
+            return self.not_found(sentence, model)
+        return ProviderError(
             f"{self.name} refused the request: {shown} (HTTP {status})",
             code=code,
             retryable=self.retryable(status, shown, code),
@@ -109,7 +112,3 @@ def first_line(body: bytes) -> str:
     """Return the beginning of a body, fit for a sentence."""
     lines = body[:500].decode("utf-8", "replace").strip().splitlines()
     return lines[0][:200] if lines else ""
-
-
-def _refusal(code: str) -> type[ProviderError]:
-    return ProviderUnreachable if code == "model_not_found" else ProviderError

@@ -21,6 +21,7 @@ from ruster.llm.failures import Peer
 from ruster.llm.lines import LineSplitter
 from ruster.llm.retry_after import retry_after_s
 from ruster.llm.settings import Timeouts
+from ruster.llm.sse import SseParser
 from ruster.llm.wire import is_json
 
 __all__ = ["Http", "Route"]
@@ -31,6 +32,7 @@ _ERROR_LIMIT_BYTES = 64_000
 _QUICK_TIMEOUT_S = 10.0
 _WRITE_TIMEOUT_S = 30.0
 _DRAIN_TIMEOUT_S = 0.5
+_SECRET_CHARS = 6
 
 Authorize = Callable[[], Awaitable[Mapping[str, str]]]
 """Makes the headers that show who asks, anew for every request."""
@@ -128,6 +130,25 @@ class Http:
             if rest.startswith(b"{") and not is_json(rest):
                 raise self.peer.cut("in the middle of a line")
             yield rest
+
+    async def events(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """Yield the data of a stream of server-sent events.
+
+        A server that answered with plain JSON instead has its whole answer taken for one event.
+        """
+        kind = response.headers.get("content-type", "")
+        if "html" in kind:
+            raise self.peer.wrong("a web page")
+        if "json" in kind:
+            yield await self.read(response)
+            return
+        parser = SseParser(_LINE_LIMIT_BYTES)
+        async with aclosing(self.pieces(response)) as pieces:
+            async for piece in pieces:
+                for data in parser.feed(piece):
+                    yield data
+        for data in parser.finish():
+            yield data
 
     async def drain(self, parts: AsyncGenerator[bytes, None]) -> None:
         """Read the little that follows a complete answer, so that the connection can be reused."""
@@ -229,7 +250,8 @@ def _detail(error: httpx.HTTPError) -> str:
 
 def _forget(error: ProviderError, secret: Mapping[str, str]) -> None:
     """Take out of an error what a provider repeats of the key it was sent."""
-    keys = [value.removeprefix("Bearer ") for value in secret.values()]
+    values = (value.removeprefix("Bearer ") for value in secret.values())
+    keys = [value for value in values if len(value) >= _SECRET_CHARS]
     told = f"{error.message} {error.__cause__} {error.__context__}"
     if not any(key in told for key in keys):
         return

@@ -28,8 +28,9 @@ from ruster.core.inference import (
 from ruster.core.messages import ToolCall, ToolSpec
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.settings import LlmSettings
+from tests.fakes.http_server import Fault
 from tests.fakes.inference import ask, collect, text_of
-from tests.fakes.ollama_answers import FAULTS, Answer, Fault, status
+from tests.fakes.ollama_answers import FAULTS, Answer, status
 from tests.fakes.ollama_server import FakeOllama, refused_url
 
 PLAIN = Answer(("Hé", "llo 🦙", " <b>&</b>", '\u2028\n\t"end"'))

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
+from ruster.llm.hosted import HOSTED
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.pinky import PinkyProvider
 from ruster.llm.registry import BUILTIN, ENTRY_POINTS, Registry
@@ -33,8 +34,8 @@ def test_a_third_partys_provider_is_one_entry_point(monkeypatch: pytest.MonkeyPa
     registry = Registry(LlmSettings())
 
     assert isinstance(registry["acme"](), PinkyProvider)
-    assert list(registry) == sorted([*BUILTIN, "acme"])
-    assert len(registry) == len(BUILTIN) + 1
+    assert list(registry) == sorted([*BUILTIN, *HOSTED, "acme"])
+    assert len(registry) == len(BUILTIN) + len(HOSTED) + 1
 
 
 def test_a_third_party_cannot_take_our_prefix(
