@@ -142,6 +142,9 @@ class UsageEvent(TurnEvent):
     cached_tokens: int = 0
     first_token_ms: int | None = None
     total_ms: int
+    """From the first request to the end of the answer, waiting between attempts included."""
+    attempts: int = 1
+    """Requests made until the answer came."""
 
 
 class Cancelled(TurnEvent):
