@@ -1,8 +1,9 @@
 """A fake Ollama on a real TCP socket: the bytes of the real one, and faults on demand.
 
-It speaks what ruster asks of Ollama: ``/api/chat`` (streaming), ``/api/tags``, ``/api/show``,
-``/api/version`` and ``/``. Statuses, sentences and checks follow ollama/ollama
-``server/routes.go``. With ``token`` it is an LLM proxy that passes ``/ollama`` on.
+It speaks what ruster asks of Ollama: ``/api/chat`` and ``/api/pull`` (streaming), ``/api/tags``,
+``/api/show``, ``/api/embed``, ``/api/embeddings``, ``/api/version`` and ``/``. Statuses, sentences
+and checks follow ollama/ollama ``server/routes.go``. With ``token`` it is an LLM proxy that passes
+``/ollama`` on.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import Any
 
 from tests.fakes.go_http import TEXT, go_json, whole
 from tests.fakes.http_server import FakeHttp, Fault, Recorded, Step, refused_url
-from tests.fakes.ollama_answers import Answer
+from tests.fakes.ollama_answers import Answer, pull_steps
 from tests.fakes.ollama_models import DEFAULT_MODELS, FakeModel, full_name
 
 __all__ = ["FakeOllama", "refused_url"]
 
 _VERSION = "0.12.6"
 _ROUTES = {"/": "GET", "/api/version": "GET", "/api/tags": "GET"}
-_ROUTES |= {"/api/show": "POST", "/api/chat": "POST"}
+_ROUTES |= {"/api/show": "POST", "/api/chat": "POST", "/api/pull": "POST"}
+_ROUTES |= {"/api/embed": "POST", "/api/embeddings": "POST"}
 _FLOATS = ("temperature", "top_p", "min_p", "repeat_penalty", "num_ctx", "num_predict", "top_k")
 
 
@@ -85,15 +87,27 @@ class FakeOllama(FakeHttp):
         model = self.models.get(full_name(name))
         if path == "/api/chat" and path in self.faults:
             return self.faults[path](self._answer(body).lines(name))
+        if path == "/api/pull":
+            return pull_steps(name)
         if model is None:
             return [_error(404, f"model '{name}' not found")]
         if path == "/api/show":
             return [whole(200, go_json(model.show()))]
+        if path.startswith("/api/embed"):
+            return [whole(200, go_json(_vectors(path, body)))]
         return _refusal(body, model) or self._answer(body).steps(name)
 
     def _answer(self, body: dict[str, Any]) -> Answer:
         users = [m["content"] for m in body["messages"] if m["role"] == "user"]
         return self.answers.get(users[-1] if users else "", self.answer)
+
+
+def _vectors(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return vectors that only depend on the texts' length, as both of Ollama's ways tell them."""
+    if path == "/api/embeddings":
+        return {"embedding": [float(len(body["prompt"])), 1.0]}
+    vectors = [[float(len(text)), 1.0] for text in body["input"]]
+    return {"model": body["model"], "embeddings": vectors, "prompt_eval_count": len(vectors)}
 
 
 def _error(status: int, sentence: str) -> bytes:

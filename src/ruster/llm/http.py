@@ -116,13 +116,16 @@ class Http:
                     raise self.peer.wrong(f"larger than {limit_bytes} bytes")
         return bytes(data)
 
-    async def lines(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async def lines(
+        self, response: httpx.Response, *, patient: bool = False
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a streamed body; a body cut by the network raises ``ProviderError``.
 
-        The last line is given even without a line end, since some proxies drop it.
+        The last line is given even without a line end, since some proxies drop it. ``patient``
+        allows the silence before the first part between all of them.
         """
         splitter = LineSplitter(_LINE_LIMIT_BYTES)
-        async with aclosing(self.pieces(response)) as pieces:
+        async with aclosing(self.pieces(response, patient=patient)) as pieces:
             async for piece in pieces:
                 for line in splitter.feed(piece):
                     yield line
@@ -164,13 +167,15 @@ class Http:
             await self._client.aclose()
             self._client = None
 
-    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async def pieces(
+        self, response: httpx.Response, *, patient: bool = False
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives; the first piece may take longer than the following."""
         wait_s = self._route.timeouts.first_byte_s
         body = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
         async with aclosing(body):
             while (piece := await self._next(body, wait_s)) is not None:
-                wait_s = self._route.timeouts.read_s
+                wait_s = wait_s if patient else self._route.timeouts.read_s
                 yield piece
 
     async def _refusal(self, response: httpx.Response, model: str) -> ProviderError:

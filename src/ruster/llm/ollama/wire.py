@@ -1,4 +1,4 @@
-"""The JSON that Ollama takes and gives (``/api/chat``, ``/api/tags``, ``/api/show``). No I/O.
+"""The JSON that Ollama takes and gives: chats, models, vectors, downloads. No I/O.
 
 Shapes follow ollama/ollama ``api/types.go``. Only the fields ruster uses are named; further ones
 are ignored, so that a newer Ollama does no harm.
@@ -7,6 +7,7 @@ are ignored, so that a newer Ollama does no harm.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -18,11 +19,14 @@ from ruster.llm.wire import Wire
 
 __all__ = [
     "ChatLine",
+    "EmbedAnswer",
+    "PullLine",
     "ShowAnswer",
     "Tag",
     "TagsAnswer",
     "WireToolCall",
     "chat_body",
+    "keep_alive",
     "parse",
     "parse_error",
 ]
@@ -84,6 +88,26 @@ class TagsAnswer(Wire):
     models: tuple[Tag, ...] | None
 
 
+class EmbedAnswer(Wire):
+    """The body of ``/api/embed``, and of the older ``/api/embeddings`` (one vector)."""
+
+    embeddings: tuple[tuple[float, ...], ...] | None = None
+    embedding: tuple[float, ...] | None = None
+
+    def vectors(self) -> list[tuple[float, ...]]:
+        """Return what came, in order."""
+        return list(self.embeddings or ([self.embedding] if self.embedding else []))
+
+
+class PullLine(Wire):
+    """One line of ``/api/pull``; counts in bytes, of the one file that ``status`` names."""
+
+    status: str | None = None
+    total: int | None = None
+    completed: int | None = None
+    error: str | dict[str, Any] | None = None
+
+
 class ShowAnswer(Wire):
     """The body of ``/api/show``, as far as it tells the window and the abilities of a model."""
 
@@ -119,11 +143,17 @@ def parse_error(data: bytes) -> str | None:
         return None
 
 
+def keep_alive(setting: str) -> str | int:
+    """Return how long to keep a model loaded as Ollama reads it: bare numbers are seconds."""
+    return int(setting) if setting.lstrip("-").isdecimal() else setting
+
+
 def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[str, Any]:
     """Return the body of ``/api/chat``; ``num_ctx`` in tokens.
 
     ``think`` is only sent when true: a model that cannot think would refuse the request.
     """
+    schema = request.config.behaviour.json_schema
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [_message(message) for message in request.messages],
@@ -132,6 +162,8 @@ def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[s
     }
     if think:
         body["think"] = True
+    if schema is not None:
+        body["format"] = dict(schema)
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     return body
@@ -160,6 +192,8 @@ def _message(message: Message) -> dict[str, Any]:
     shape: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
         shape["tool_calls"] = [_call(call) for call in message.tool_calls]
+    if message.images:
+        shape["images"] = [b64encode(image.data).decode() for image in message.images]
     if message.role is Role.TOOL:
         if message.name:
             shape["tool_name"] = message.name
