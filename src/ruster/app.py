@@ -24,12 +24,10 @@ from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.engine.host import EngineHost
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.session import SessionHandlers
-from ruster.llm.llamacpp import LlamaCppProvider
 from ruster.llm.registry import Registry
 from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
@@ -37,8 +35,9 @@ from ruster.protocol.codec import encode_event
 from ruster.protocol.events import Notice
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
-from ruster.sessions.session import SessionParts, TurnCounts
+from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
+from ruster.sessions.turns import TurnCounts
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
@@ -134,6 +133,10 @@ class Daemon:
         return Models(registry, llm.fallback_models, retries)
 
     def _local_models(self) -> Provider:
+        # Imported for the first local model, not at every start: the engine is an optional part.
+        from ruster.engine.host import EngineHost
+        from ruster.llm.llamacpp import LlamaCppProvider
+
         engine = EngineHost(self._settings.engine, clock=self._given.clock)
         return LlamaCppProvider(engine, self._given.paths.models)
 

@@ -96,9 +96,10 @@ class Agent:
 
 
 class Turn:
-    """One turn in progress. ``tokens`` counts what the model has read and written.
+    """One turn in progress.
 
-    ``trimmed`` says that the conversation did not fit into the model's window.
+    ``tokens`` counts what the model has read and written, ``model`` is the one that answers (which
+    may be a fallback), ``trimmed`` says that the conversation did not fit into its window.
     """
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
@@ -111,6 +112,7 @@ class Turn:
         self._produced_bytes = 0
         self.tokens = 0
         self.trimmed = False
+        self.model = given.model
 
     @property
     def text(self) -> str:
@@ -162,7 +164,7 @@ class Turn:
         self._calls.clear()
         started = self._agent.clock.monotonic()
         first_ms: int | None = None
-        usage, reason, model = Usage(), FinishReason.STOP, self._given.model
+        usage, reason = Usage(), FinishReason.STOP
         messages = tuple(self._messages)
         request = InferenceRequest(
             model=self._given.model,
@@ -175,7 +177,7 @@ class Turn:
         async with aclosing(cast(AsyncGenerator[InferenceEvent], stream)) as events:
             async for event in events:
                 if isinstance(event, ProcessStart):
-                    model = event.model or model
+                    self.model = event.model or self.model
                     continue
                 if first_ms is None:
                     first_ms = self._since_ms(started)
@@ -188,7 +190,7 @@ class Turn:
         self.tokens += usage.prompt + usage.completion
         _log.info(
             "model_call",
-            model=model,
+            model=self.model,
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
             messages=len(messages),
@@ -199,7 +201,7 @@ class Turn:
         self._emit(
             UsageEvent(
                 session_id=self._id,
-                model=model,
+                model=self.model,
                 prompt_tokens=usage.prompt,
                 completion_tokens=usage.completion,
                 cached_tokens=usage.cached,
@@ -225,7 +227,7 @@ class Turn:
             self._calls.append(event.call)
 
     def _count(self, text: str) -> None:
-        self._produced_bytes += len(text.encode())
+        self._produced_bytes += len(text.encode(errors="replace"))
         if self._produced_bytes > self._agent.settings.max_answer_bytes:
             raise ProviderError(
                 f"the answer grew beyond {self._agent.settings.max_answer_bytes} bytes and was "

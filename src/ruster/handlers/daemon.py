@@ -17,8 +17,8 @@ from ruster.core.tasks import spawn
 from ruster.handlers.caller import Caller
 from ruster.protocol.commands import Models, Ping, Status
 from ruster.protocol.events import ModelList, Pong, StatusReport
-from ruster.sessions.session import TurnCounts
 from ruster.sessions.store import SessionStore
+from ruster.sessions.turns import TurnCounts
 
 __all__ = ["DaemonHandlers", "DaemonView"]
 

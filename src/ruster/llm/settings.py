@@ -28,10 +28,7 @@ class Timeouts:
 class LlmSettings(BaseModel):
     """Which models answer, and how their providers are reached."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-    default_model: ModelName = "ollama/llama3.2"
-    """The model of a session that names none, as `provider/model`."""
+    model_config = ConfigDict(frozen=True)
 
     fallback_models: tuple[ModelName, ...] = ("llamacpp/default",)
     """Models tried in this order when the chosen one cannot be reached at all."""
@@ -102,7 +99,7 @@ class LlmSettings(BaseModel):
 class ProviderSettings(BaseModel):
     """One provider beyond this machine, by its prefix: the tables `[providers.NAME]`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["openai_compatible", "gemini"] = "openai_compatible"
     """What the provider speaks."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError
+from ruster.core.inference import FinishReason
 from ruster.core.messages import Message, Role, ToolCall
 
 __all__ = [
@@ -48,11 +49,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a turn ended: the text said last, and the error if there was one."""
+    """How a turn ended: the text said last, the error if there was one, why the model stopped."""
 
     end: End
     text: str = ""
     error: RusterError | None = None
+    reason: FinishReason = FinishReason.STOP
 
 
 @dataclass(slots=True)
@@ -93,6 +95,15 @@ class TurnLog:
     def undo(self) -> None:
         """Take back the message added last, which is a user's."""
         (self._held or self.messages).pop()
+
+    def answer_calls(self) -> None:
+        """Give tool calls that were cut off a result, because models refuse a call without one."""
+        owed = self._owed()
+        calls = [call for message in self.messages for call in message.tool_calls]
+        for call in calls:
+            if call.id in owed:
+                text = "[no result: the turn ended first]"
+                self.add(Message(Role.TOOL, text, tool_call_id=call.id, name=call.name))
 
     def _owed(self) -> set[str | None]:
         """Return the ids of tool calls without a result."""
