@@ -148,7 +148,9 @@ async def test_what_is_made_for_a_provider_holds_no_key() -> None:
         )
         await collect(provider, ask("gpt-4o-mini"))
 
-        assert CANARY not in str(_held(provider, set()))
+        held = str(_held(provider, set()))
+        assert server.base_url in held
+        assert CANARY not in held
         await provider.aclose()
 
 
