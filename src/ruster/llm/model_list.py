@@ -46,15 +46,25 @@ class ModelWindows:
         """
         try:
             known = await self._fresh()
-        except ProviderUnreachable as error:
-            return self._own or self._assumed if error.code == "provider_mismatch" else None
-        except ProviderError as error:
-            return None if error.code == "provider_unauthorized" else self._own or self._assumed
-        if model in known:
-            return self._own or known[model] or self._assumed
+        except ProviderError:
+            return None
+        if known is None or model in known:
+            told = None if known is None else known[model]
+            return self._own or told or self._assumed
         return self._own
 
-    async def _fresh(self) -> Mapping[str, int | None]:
-        if self._known is not None and self._clock.monotonic() < self._until:
+    async def _fresh(self) -> Mapping[str, int | None] | None:
+        """Return a list that is not too old, or None when the server has none to give.
+
+        A list that fails is not asked for again at once; until then the old one counts.
+        """
+        if self._clock.monotonic() < self._until:
             return self._known
-        return await self.list()
+        try:
+            return await self.list()
+        except ProviderError as error:
+            absent = isinstance(error, ProviderUnreachable) and error.code != "provider_mismatch"
+            if absent or error.code == "provider_unauthorized":
+                raise
+            self._until = self._clock.monotonic() + _FRESH_S
+            return self._known

@@ -33,7 +33,7 @@ class RetryPolicy:
     attempts: int = 3
     delay_s: float = 0.5
     delay_max_s: float = 30.0
-    budget_s: float = 120.0
+    budget_s: float = 300.0
     breaker_failures: int = 5
     breaker_rest_s: float = 30.0
 

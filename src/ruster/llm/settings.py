@@ -72,7 +72,7 @@ class LlmSettings(BaseModel):
     retry_delay_max_s: _Seconds = 30.0
     """Longest wait before any request; a provider that asks for more is not asked again."""
 
-    retry_budget_s: _Seconds = 120.0
+    retry_budget_s: _Seconds = 300.0
     """Seconds after its beginning in which an answer may still be asked for once more."""
 
     breaker_failures: int = Field(default=5, ge=1)

@@ -40,7 +40,7 @@ class Dialect:
 DIALECTS: Mapping[str, Dialect] = {
     "groq": Dialect(limit="max_completion_tokens"),
     "openai": Dialect(limit="max_completion_tokens", window=128_000),
-    "openrouter": Dialect(extended=True),
+    "openrouter": Dialect(),
     "xai": Dialect(limit="max_completion_tokens", window=131_072),
 }
 """By prefix; all others take ``Dialect(extended=True)``."""
