@@ -63,7 +63,7 @@ def load(paths: Paths, environment: Mapping[str, str]) -> Loaded:
             value = from_text(key, text)
             values[key] = check_value(key, value, f"{where}: {name}", lax=True)
             sources[key] = f"{where}: {name}"
-    return Loaded(_assemble(values), sources, tuple(warnings))
+    return Loaded(_assemble(values, sources), sources, tuple(warnings))
 
 
 def variables(paths: Paths, environment: Mapping[str, str]) -> Callable[[str], str | None]:
@@ -150,8 +150,8 @@ def _settings_in(
     return found
 
 
-def _assemble(values: Mapping[str, Any]) -> Settings:
-    """Put checked values into the tree; raises ConfigError for what does not fit together."""
+def _assemble(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:
+    """Put checked values into the tree; raises ConfigError where a section refuses one of them."""
     tree: dict[str, Any] = {}
     for key, value in values.items():
         *sections, name = key.split(".")
@@ -164,4 +164,4 @@ def _assemble(values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, problem["loc"]))
-        raise ConfigError(f"{key}: {problem['msg']}") from None
+        raise ConfigError(f"{sources.get(key, 'settings')}: {key}: {problem['msg']}") from None
