@@ -8,8 +8,8 @@ raise ``ProtocolError`` for anything else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
