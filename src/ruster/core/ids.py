@@ -7,12 +7,14 @@ import secrets
 
 from ruster.core.errors import ProtocolError
 
-__all__ = ["NAME_PATTERN", "check_name", "new_id"]
+__all__ = ["NAME_PATTERN", "check_file_path", "check_name", "new_id"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 """Session ids and every other name that becomes part of a path (no separators, no leading dot)."""
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,254}\Z")
+_MAX_PATH_CHARS = 1024
 
 
 def new_id(prefix: str) -> str:
@@ -26,5 +28,21 @@ def check_name(name: str, what: str = "session_id") -> str:
         return name
     raise ProtocolError(
         f"{what} must be 1 to 64 letters, digits or . _ : @ + - (no leading punctuation, no '..')",
+        code="invalid_name",
+    )
+
+
+def check_file_path(path: str, what: str = "file name") -> str:
+    """Return ``path`` if it is made of names with ``/`` between them and stays below its folder.
+
+    The names follow the rule of ``check_name`` but may be 255 characters long. Raises ProtocolError
+    (``invalid_name``).
+    """
+    parts = path.split("/")
+    if ".." not in path and len(path) <= _MAX_PATH_CHARS and all(map(_PART.match, parts)):
+        return path
+    raise ProtocolError(
+        f"{what} {path[:100]!r} must be made of letters, digits or . _ : @ + - with '/' between "
+        "folders (no leading punctuation, no '..')",
         code="invalid_name",
     )

@@ -1,8 +1,10 @@
 """Model manifests: raw entries as a person or the system wrote them, and what they resolve to.
 
 A manifest file holds ``[[models]]`` tables with ``name``, ``repo``, ``filename``, ``quantization``
-and ``purpose``, each optional, and may hold ``[defaults]`` with the same keys. Later files win key
-by key. Reading the files is not done here: these classes take plain dictionaries.
+and ``purpose``, each optional, and may hold ``[defaults]`` with the same keys. What lies on this
+machine is told by ``path``, ``size_bytes``, ``sha256`` (a file in parts has one per part, separated
+by commas) and ``origin``. Later files win key by key. Reading the files is not done here: these
+classes take plain dictionaries.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ class ManifestEntry:
     filename: str | None = None
     quantization: str | None = None
     purpose: str | None = None
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    origin: str | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> ManifestEntry:
@@ -41,8 +47,9 @@ class ManifestEntry:
         for key, value in data.items():
             if key not in known:
                 raise _invalid(f"{where} has an unknown key {key!r}; known are {sorted(known)}")
-            if not isinstance(value, str):
-                raise _invalid(f"{where}: {key} must be text, not {type(value).__name__}")
+            if not _fits(key, value):
+                wanted = "a size in bytes" if key == "size_bytes" else "text"
+                raise _invalid(f"{where}: {key} must be {wanted}, not {type(value).__name__}")
         return cls(**data)
 
     def over(self, base: ManifestEntry) -> ManifestEntry:
@@ -89,20 +96,31 @@ class UserManifest:
             tuple(_joined((*self.models, *later.models))), later.defaults.over(self.defaults)
         )
 
+    def find(self, name: str) -> ManifestEntry | None:
+        """Return the entry called ``name`` with the defaults filled in, or None."""
+        entry = next((model for model in _joined(self.models) if model.name == name), None)
+        return entry.over(self.defaults) if entry is not None else None
+
     def resolve(self, name: str) -> ModelSpec:
         """Return the spec of the model called ``name``.
 
         Raises ConfigError: ``model_unknown`` when no entry has that name, ``manifest_invalid`` when
         the entry and the defaults together leave out its repo or file.
         """
-        entry = next((model for model in _joined(self.models) if model.name == name), None)
-        if entry is None:
+        full = self.find(name)
+        if full is None:
             raise ConfigError(f"Model {name!r} not found in registry", code="model_unknown")
-        full = entry.over(self.defaults)
         if not full.repo or not full.filename:
             raise _invalid(f"model {name!r} needs both a repo and a filename")
         optional = {"quantization": full.quantization} if full.quantization else {}
         return ModelSpec(name, full.repo, full.filename, **optional, purpose=_purpose(full))
+
+
+def _fits(key: str, value: object) -> bool:
+    """Whether ``value`` has the type of ``key``; a boolean is no size."""
+    if key == "size_bytes":
+        return type(value) is int and value >= 0
+    return isinstance(value, str)
 
 
 def _joined(models: Iterable[ManifestEntry]) -> list[ManifestEntry]:

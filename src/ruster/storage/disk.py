@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,6 +80,15 @@ class Disk:
                 os.close(fd)
         except OSError as error:
             raise storage_error(error, f"flush the folder {path}") from error
+
+    def free_bytes(self, folder: Path) -> int:
+        """Return how many bytes this user may still write where ``folder`` is, or will be."""
+        while not folder.exists():
+            folder = folder.parent
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError as error:
+            raise storage_error(error, f"ask for the free space of {folder}") from error
 
 
 _datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync

@@ -6,9 +6,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from ruster.core.errors import ProtocolError
+from ruster.core.ids import check_file_path
 from ruster.storage.disk import Disk, storage_error
 
-__all__ = ["make_private_folder", "write_atomic"]
+__all__ = ["contained", "make_private_folder", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes, disk: Disk) -> None:
@@ -36,3 +38,14 @@ def make_private_folder(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, f"create the folder {path}") from error
+
+
+def contained(root: Path, relative: str, what: str = "file name") -> Path:
+    """Return ``root / relative``, which may not lead out of ``root``, not even by a linked folder.
+
+    The file itself may be a link. Raises ProtocolError (``invalid_name``).
+    """
+    path = root / check_file_path(relative, what)
+    if not path.parent.resolve().is_relative_to(root.resolve()):
+        raise ProtocolError(f"{what} {relative!r} leads out of {root}", code="invalid_name")
+    return path

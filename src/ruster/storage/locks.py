@@ -1,15 +1,17 @@
-"""The lock that makes a daemon the only one of its data folder."""
+"""Locks between processes: the daemon's own on its data folder, and short ones around a change."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ruster.core.errors import StorageError
 from ruster.storage.disk import storage_error
 
-__all__ = ["InstanceLock"]
+__all__ = ["InstanceLock", "exclusive"]
 
 
 class InstanceLock:
@@ -40,3 +42,20 @@ class InstanceLock:
     def release(self) -> None:
         """Give the lock back. The file stays: removing it would let two processes hold it."""
         os.close(self._fd)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a ``flock`` on the file ``path``, waiting for it (blocks); raises StorageError.
+
+    For changes that take milliseconds. The file stays: removing it would let two processes in.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise storage_error(error, f"open the lock file {path}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

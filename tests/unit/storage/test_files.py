@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ruster.core.errors import StorageError
+from ruster.core.errors import ProtocolError, StorageError
 from ruster.storage.disk import Disk, storage_error
-from ruster.storage.files import make_private_folder, write_atomic
+from ruster.storage.files import contained, make_private_folder, write_atomic
 from ruster.storage.journal import Journal
-from ruster.storage.locks import InstanceLock
+from ruster.storage.locks import InstanceLock, exclusive
 from ruster.testing import LossyDisk
 
 
@@ -121,3 +121,33 @@ def test_the_lossy_disk_keeps_what_an_honest_flush_kept(
         kept.append([r["n"] for r in journal.records()] == [1])
         journal.close()
     assert check(kept)
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "", ".x", "a//x", "out/x"])
+def test_a_name_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    assert (root / "out" / "x").resolve() == tmp_path / "x"  # what the check is there for
+    with pytest.raises(ProtocolError) as caught:
+        contained(root, name)
+    assert caught.value.code == "invalid_name"
+
+
+def test_a_name_inside_may_be_a_link_and_need_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    assert contained(tmp_path, "link") == tmp_path / "link"
+    assert contained(tmp_path, "a/b/c.gguf") == tmp_path / "a" / "b" / "c.gguf"
+
+
+def test_a_short_lock_is_given_back_and_its_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    for _ in range(2):
+        with exclusive(path):
+            assert path.exists()
+    with pytest.raises(StorageError), exclusive(tmp_path / "none" / ".lock"):
+        pass
+
+
+def test_the_free_space_of_a_folder_to_come_is_that_of_its_parent(tmp_path: Path) -> None:
+    assert Disk().free_bytes(tmp_path / "a" / "b") > 0

@@ -1,0 +1,142 @@
+"""The store's face: ask for a model and get its file, whatever that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from types import MappingProxyType
+
+from ruster.core.errors import ModelError
+from ruster.core.ports import Progress
+from ruster.modelstore.acquisition import Acquisition, Plan
+from ruster.modelstore.folders import StoreFolders
+from ruster.modelstore.importing import import_file, import_lmstudio, import_ollama
+from ruster.modelstore.inventory import Inventory
+from ruster.modelstore.process import Tell
+from ruster.modelstore.settings import ModelStoreSettings
+from ruster.modelstore.shared import SharedDownload
+from ruster.modelstore.stored import StoredModel
+from ruster.storage.disk import Disk
+
+__all__ = ["ModelStore"]
+
+
+class ModelStore:
+    """Finds, downloads, verifies and lists model files.
+
+    ``environment`` is where ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_CACHE`` and ``HF_HOME`` are
+    looked up at each call; what it lacks is left to the hub's library. All methods raise
+    ModelError, ConfigError for a broken manifest, and StorageError.
+    """
+
+    def __init__(
+        self,
+        folders: StoreFolders,
+        settings: ModelStoreSettings | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        *,
+        disk: Disk | None = None,
+    ) -> None:
+        settings = settings or ModelStoreSettings()
+        self._folders = folders
+        self._inventory = Inventory(folders, settings.quantization, disk or Disk())
+        self._acquisition = Acquisition(folders, settings, environment, disk or Disk())
+        self._downloads: dict[str, SharedDownload] = {}
+        self._slots = asyncio.Semaphore(settings.parallel_downloads)
+
+    async def ensure(self, name: str, quant: str | None = None) -> Path:
+        """Return the path of a model's (first) file, downloading it if it is not here."""
+        async with aclosing(self.ensure_stream(name, quant)) as stream:  # type: ignore[type-var]
+            async for item in stream:
+                if isinstance(item, Path):
+                    return item
+        raise ModelError(f"the download of {name} ended without a file", code="download_failed")
+
+    async def ensure_stream(
+        self, name: str, quant: str | None = None
+    ) -> AsyncIterator[Progress | Path]:
+        """Like ``ensure``, yielding progress in bytes first. Closing it gives the download up.
+
+        A download that others wait for goes on; one that nobody wants stops and keeps what it has.
+        """
+        wanted = await asyncio.to_thread(self._inventory.look_up, name, quant)
+        if isinstance(wanted, Path):
+            yield wanted
+            return
+        plan = await self._acquisition.plan(wanted)
+        if (path := await asyncio.to_thread(self._inventory.path_of, plan.asked)) is not None:
+            yield path
+            return
+        async with aclosing(self._shared(plan).follow()) as stream:  # type: ignore[type-var]
+            async for item in stream:
+                yield item
+
+    async def list(self, *, only_here: bool = False) -> tuple[StoredModel, ...]:
+        """List the catalogue's models and all that are on this machine."""
+        models = await asyncio.to_thread(self._inventory.models)
+        return tuple(model for model in models if model.path is not None or not only_here)
+
+    async def show(self, name: str) -> StoredModel:
+        """Return what is known of a model without asking the hub."""
+        return await asyncio.to_thread(self._inventory.show, name)
+
+    async def remove(self, name: str) -> StoredModel:
+        """Forget a model of this machine and return what it was.
+
+        Its bytes are deleted if the store downloaded them; files of others stay where they are.
+        """
+        model = await self.show(name)
+        key = f"{model.repo}:{model.filename}"
+        if key in self._downloads and not self._downloads[key].over:
+            raise ModelError(f"{key} is being downloaded; cancel that first", code="model_busy")
+        return await asyncio.to_thread(self._inventory.remove, model)
+
+    async def verify(self, name: str) -> StoredModel:
+        """Hash a model's files anew; raises ModelError (``checksum_mismatch``) if they changed.
+
+        An imported model without a known hash gets its hash recorded.
+        """
+        model = await self.show(name)
+        return await asyncio.to_thread(self._inventory.verify, model)
+
+    async def import_file(self, path: Path, name: str | None = None) -> StoredModel:
+        """Take in a GGUF file where it lies, under ``name`` or its own."""
+        entry = await asyncio.to_thread(import_file, path, name, self._folders.models)
+        return (await asyncio.to_thread(self._inventory.add, [entry]))[0]
+
+    async def import_ollama(self, folder: Path) -> tuple[StoredModel, ...]:
+        """Take in the models of an Ollama folder (``~/.ollama/models``) without copying."""
+        entries = await asyncio.to_thread(import_ollama, folder, self._folders.models)
+        return await asyncio.to_thread(self._inventory.add, entries)
+
+    async def import_lmstudio(self, folder: Path) -> tuple[StoredModel, ...]:
+        """Take in the models of an LM Studio folder (``~/.lmstudio/models``) without copying."""
+        entries = await asyncio.to_thread(import_lmstudio, folder, self._folders.models)
+        return await asyncio.to_thread(self._inventory.add, entries)
+
+    async def aclose(self) -> None:
+        """Stop all downloads; what has come is kept."""
+        for download in (*self._downloads.values(),):
+            await download.stop()
+
+    def _shared(self, plan: Plan) -> SharedDownload:
+        key = str(plan.asked)
+        running = self._downloads.get(key)
+        if running is None or running.over:
+            running = SharedDownload(key, lambda tell: self._download(plan, tell))
+            self._downloads[key] = running
+            running.on_end(lambda: self._forget(key, running))
+        return running
+
+    def _forget(self, key: str, download: SharedDownload) -> None:
+        if self._downloads.get(key) is download:
+            del self._downloads[key]
+
+    async def _download(self, plan: Plan, tell: Tell) -> Path:
+        async with self._slots:
+            entry = await self._acquisition.fetch(plan, tell)
+        stored = await asyncio.to_thread(self._inventory.add, [entry])
+        assert stored[0].path is not None
+        return stored[0].path
