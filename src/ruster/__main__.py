@@ -112,6 +112,8 @@ def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> L
     token = loaded.settings.llm.proxy_auth_token
     if token is not None:
         secrets.append(token.get_secret_value())
+    for provider in loaded.settings.providers.values():
+        secrets += [value.get_secret_value() for value in provider.headers.values()]
     try:
         log = open_log(
             paths.log_file,

@@ -19,7 +19,7 @@ import structlog
 from ruster.agent.no_tools import NoTools
 from ruster.agent.turn import Agent
 from ruster.config.live import LiveSettings
-from ruster.config.loader import Loaded
+from ruster.config.loader import Loaded, variables
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
@@ -29,6 +29,7 @@ from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.session import SessionHandlers
 from ruster.llm.registry import Registry
+from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import Notice
@@ -122,7 +123,14 @@ class Daemon:
         llm = self._settings.llm
         ready: dict[str, Callable[[], Provider]] = {"llamacpp": self._local_models}
         ready |= {name: partial(_given, it) for name, it in self._given.providers.items()}
-        return Models(Registry(llm, ready), llm.fallback_models)
+        registry = Registry(
+            llm,
+            ready,
+            providers=self._settings.providers,
+            variables=variables(self._given.paths, self._given.environment),
+        )
+        retries = Retries(RetryPolicy.of(llm), self._given.clock)
+        return Models(registry, llm.fallback_models, retries)
 
     def _local_models(self) -> Provider:
         # Imported for the first local model, not at every start: the engine is an optional part.

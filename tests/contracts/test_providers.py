@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import pytest
+from tests.fakes import gemini_answers, openai_answers
+from tests.fakes.gemini_server import FakeGemini
+from tests.fakes.hosted import at
 from tests.fakes.inference import ask, collect, text_of, thoughts_of
 from tests.fakes.ollama_answers import Answer
 from tests.fakes.ollama_server import FakeOllama, refused_url
+from tests.fakes.openai_server import FakeOpenAi
 
 from ruster.core.errors import ProviderUnreachable
 from ruster.core.inference import (
@@ -26,7 +30,9 @@ from ruster.core.inference import (
 )
 from ruster.core.ports import Provider
 from ruster.core.tasks import spawn
+from ruster.llm.gemini.provider import GeminiProvider
 from ruster.llm.ollama.provider import OllamaProvider
+from ruster.llm.openai_compatible.provider import OpenAiProvider
 from ruster.llm.pinky import PinkyProvider
 from ruster.llm.settings import LlmSettings
 
@@ -89,9 +95,57 @@ async def _ollama() -> AsyncIterator[Subject]:
         await server.wait_closed()
 
 
+@asynccontextmanager
+async def _openai() -> AsyncIterator[Subject]:
+    async with FakeOpenAi(key="k-123456") as server:
+        server.answer = openai_answers.Answer(("word ",) * 100, delay_s=0.05)
+        server.answers[PROMPT] = openai_answers.Answer(("Par", "is", "."), ("Hmm", ", France"))
+        keys = {"OPENROUTER_API_KEY": "k-123456"}
+        openai = OpenAiProvider(at("openrouter", server.base_url, variables=keys))
+        absent = OpenAiProvider(at("openrouter", await refused_url(), variables=keys))
+        yield Subject(
+            prefix="openrouter",
+            provider=openai,
+            model="qwen/qwen3-8b",
+            answer="Paris.",
+            slow_model="qwen/qwen3-8b",
+            window=40_960,
+            absent=absent,
+            released=server.disconnected.wait,
+        )
+        await openai.aclose()
+        await absent.aclose()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def _gemini() -> AsyncIterator[Subject]:
+    async with FakeGemini(key="k-123456") as server:
+        server.answer = gemini_answers.Answer(("word ",) * 100, delay_s=0.05)
+        server.answers[PROMPT] = gemini_answers.Answer(("Par", "is", "."), ("Hmm", ", France"))
+        keys = {"GEMINI_API_KEY": "k-123456"}
+        gemini = GeminiProvider(at("gemini", server.url, variables=keys))
+        absent = GeminiProvider(at("gemini", await refused_url(), variables=keys))
+        yield Subject(
+            prefix="gemini",
+            provider=gemini,
+            model="gemini-2.5-flash",
+            answer="Paris.",
+            slow_model="gemini-2.5-flash",
+            window=1_048_576,
+            absent=absent,
+            released=server.disconnected.wait,
+        )
+        await gemini.aclose()
+        await absent.aclose()
+        await server.wait_closed()
+
+
 SUBJECTS: dict[str, Callable[[], AbstractAsyncContextManager[Subject]]] = {
     "pinky": _pinky,
     "ollama": _ollama,
+    "openai_compatible": _openai,
+    "gemini": _gemini,
 }
 
 

@@ -30,6 +30,7 @@ async def client(folder: Path, ollama: FakeOllama) -> AsyncIterator[RawClient]:
             llm_fallback_models="",
             llm_first_byte_timeout_s="0.5",
             llm_read_timeout_s="0.5",
+            llm_retry_delay_s="0.01",
         ),
         RawClient(folder / "r.sock") as client,
     ):

@@ -6,42 +6,17 @@ An answer becomes the lines of the stream; a ``Fault`` turns those lines into st
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.fakes.go_http import JSON, LAST_CHUNK, NDJSON, chunk, go_json, go_time, head, whole
+from tests.fakes.http_server import Close, Fault, Hang, Pause, Reset, Step
 
-__all__ = ["FAULTS", "Answer", "Close", "Fault", "Hang", "Pause", "Reset", "Step", "status"]
+__all__ = ["FAULTS", "PULL", "Answer", "pull_lines", "pull_steps", "status"]
 
 _START_NS = 1_751_919_739_184_789_000
 _TOKEN_NS = 13_100_250
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait, in seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Say nothing more until the client goes away."""
-
-
-@dataclass(frozen=True)
-class Close:
-    """Close the connection in the middle of things."""
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Abort the connection with a TCP reset, as a killed server does."""
-
-
-Step = bytes | Pause | Hang | Close | Reset
-Fault = Callable[[Sequence[bytes]], Iterable[Step]]
 
 
 @dataclass(frozen=True)
@@ -104,6 +79,35 @@ class Answer:
 
 
 STREAM_HEAD = head(200, NDJSON, None)
+
+
+PULL = (
+    {"status": "pulling manifest"},
+    {"status": "pulling dde5aa3fc5ff", "digest": "sha256:dde5", "total": 2019377376},
+    {
+        "status": "pulling dde5aa3fc5ff",
+        "digest": "sha256:dde5",
+        "total": 2019377376,
+        "completed": 1009688688,
+    },
+    {"status": "verifying sha256 digest"},
+    {"status": "writing manifest"},
+    {"status": "success"},
+)
+"""The lines of a pull."""
+
+
+def pull_lines() -> list[bytes]:
+    """Return the stream's lines of a pull."""
+    return [go_json(line) + b"\n" for line in PULL]
+
+
+def pull_steps(name: str) -> Iterable[Step]:
+    """Yield the response to a pull; the library has everything but ``no-such-model``."""
+    if name == "no-such-model":
+        lines = [pull_lines()[0], _error("pull model manifest: file does not exist") + b"\n"]
+        return _said(*lines)
+    return _said(*pull_lines())
 
 
 def status(code: int, body: bytes, content_type: str = JSON) -> Fault:

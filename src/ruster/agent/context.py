@@ -70,7 +70,9 @@ def _joined(messages: Sequence[Message]) -> list[Message]:
     joined: list[Message] = []
     for message in messages:
         if joined and message.role is Role.USER and joined[-1].role is Role.USER:
-            joined[-1] = Message(Role.USER, f"{joined[-1].content}\n\n{message.content}")
+            before = joined[-1]
+            text = f"{before.content}\n\n{message.content}"
+            joined[-1] = Message(Role.USER, text, images=before.images + message.images)
         else:
             joined.append(message)
     return joined

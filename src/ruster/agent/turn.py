@@ -195,6 +195,7 @@ class Turn:
             completion_tokens=usage.completion,
             messages=len(messages),
             ms=self._since_ms(started),
+            attempts=usage.attempts,
             reason=reason.value,
         )
         self._emit(
@@ -206,6 +207,7 @@ class Turn:
                 cached_tokens=usage.cached,
                 first_token_ms=first_ms,
                 total_ms=self._since_ms(started),
+                attempts=usage.attempts,
             )
         )
         return reason

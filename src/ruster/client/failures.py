@@ -35,13 +35,17 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ProviderError: (
         "unknown_provider", "provider_failed", "provider_timeout", "provider_stream_cut",
         "provider_protocol", "provider_mismatch", "provider_missing", "provider_broken",
-        "provider_rejected", "provider_unauthorized", "tools_unsupported", "engine_missing",
+        "provider_rejected", "provider_unauthorized", "provider_key_missing", "provider_quota",
+        "provider_blocked", "provider_resting", "pull_interrupted", "tools_unsupported",
+        "engine_missing",
     ),
     ModelError: (
         "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",
         "not_a_chat_model", "not_an_embedder", "out_of_memory", "prompt_empty",
         "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
-        "engine_closed", "engine_start_failed", "cancelled", "context_overflow",
+        "engine_closed", "engine_start_failed", "cancelled", "context_overflow", "model_gated",
+        "model_busy", "quant_not_found", "download_failed", "checksum_mismatch", "hub_unreachable",
+        "hub_missing",
     ),
     ToolError: ("tool_failed", "too_many_rounds"),
 }  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,12 +15,34 @@ from pydantic.fields import FieldInfo
 from ruster.config.settings import Settings
 from ruster.core.errors import ConfigError
 
-__all__ = ["KEYS", "check_value", "environment_keys", "flatten", "from_text", "nearest"]
+__all__ = [
+    "KEYS",
+    "TABLES",
+    "check_value",
+    "default_of",
+    "environment_keys",
+    "field_of",
+    "flatten",
+    "from_text",
+    "nearest",
+    "similar_to",
+    "table_key",
+]
+
+
+def _table(field: FieldInfo) -> type[BaseModel] | None:
+    """Return what a field holds by name (``dict[str, Section]``), or None for any other field."""
+    kinds = get_args(field.annotation)
+    if get_origin(field.annotation) is not dict or not isinstance(kinds[1], type):
+        return None
+    return kinds[1] if issubclass(kinds[1], BaseModel) else None
 
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         section = field.annotation
+        if _table(field) is not None:
+            continue
         if isinstance(section, type) and issubclass(section, BaseModel):
             yield from _fields(section, f"{prefix}{name}.")
         else:
@@ -30,6 +53,16 @@ KEYS: dict[str, FieldInfo] = dict(_fields(Settings))
 """Every setting by its dotted key, such as ``server.stall_timeout_s``."""
 
 _MAX_NAME = 80
+TABLES: dict[str, Mapping[str, FieldInfo]] = {
+    name: table.model_fields
+    for name, field in Settings.model_fields.items()
+    if (table := _table(field)) is not None
+}
+"""Sections of which there may be many, each with a name of the user's, by their first part: the
+keys are such as ``providers.NAME.base_url``."""
+
+_TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
 _PREFIXES = ("RUSTER_", "RUSTY_PINCH_")
 _ALIASES = {
     "RUSTER_LOG": "log_level",
@@ -48,6 +81,40 @@ def environment_keys() -> dict[str, str]:
     return {"RUSTER_" + key.upper().replace(".", "_"): key for key in KEYS} | _ALIASES
 
 
+def field_of(key: str) -> FieldInfo | None:
+    """Return what a dotted key stands for, or None if there is no such setting."""
+    if key in KEYS:
+        return KEYS[key]
+    section, _, rest = key.partition(".")
+    name, _, field = rest.partition(".")
+    if section not in TABLES or not _TABLE_NAME.fullmatch(name):
+        return None
+    return TABLES[section].get(field)
+
+
+def default_of(key: str) -> Any:
+    """Return the value a setting has when nobody sets it."""
+    return _field(key).get_default(call_default_factory=True)
+
+
+def similar_to(key: str) -> list[str]:
+    """Return the keys a misspelt one may have meant: all, and those of its own table."""
+    section, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    return [*KEYS, *(f"{section}.{name}.{field}" for field in TABLES.get(section, {}))]
+
+
+def table_key(variable: str) -> str | None:
+    """Return the key of ``RUSTER_PROVIDERS_NAME_BASE_URL`` and the like; the name is lower case."""
+    for section, fields in TABLES.items():
+        rest = variable.removeprefix(f"RUSTER_{section.upper()}_")
+        for field in sorted(fields, key=len, reverse=True):
+            name = rest.removesuffix(f"_{field.upper()}")
+            if rest != variable and name not in (rest, ""):
+                return f"{section}.{name.lower()}.{field}"
+    return None
+
+
 def canonical_name(variable: str) -> str | None:
     """Return a variable's name under our prefix, or None if it is not one of ours."""
     for prefix in _PREFIXES:
@@ -60,7 +127,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turn nested tables into dotted keys."""
     flat: dict[str, Any] = {}
     for name, value in table.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and field_of(prefix + name) is None:
             flat |= flatten(value, f"{prefix}{name}.")
         else:
             flat[prefix + name] = value
@@ -84,11 +151,12 @@ def check_value(key: str, value: Any, where: str, *, lax: bool = False) -> Any:
 def from_text(key: str, text: str) -> Any:
     """Turn an environment variable's text into what ``check_value`` takes.
 
-    Lists are written with commas, or as JSON.
+    Lists are written with commas, or as JSON; tables as JSON.
     """
-    if not _is_list(key):
+    kind = _kind(key)
+    if kind not in (tuple, list, dict):
         return None if text == "" and not _required(key) else text
-    if text.lstrip().startswith("["):
+    if kind is dict or text.lstrip().startswith("["):
         try:
             return json.loads(text)
         except ValueError:
@@ -98,27 +166,34 @@ def from_text(key: str, text: str) -> Any:
 
 def is_secret(key: str) -> bool:
     """Whether a setting's value must never be shown."""
-    return key in KEYS and "SecretStr" in str(KEYS[key].annotation)
+    field = field_of(key)
+    return field is not None and "SecretStr" in str(field.annotation)
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Write "; did you mean ...?" for a name that does not exist, or nothing."""
     if len(name) > _MAX_NAME:
         return ""
-    close = difflib.get_close_matches(name, known, 1)
+    close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @cache
 def _adapter(key: str) -> TypeAdapter[Any]:
-    field = KEYS[key]
+    field = _field(key)
     kind: Any = field.annotation
     return TypeAdapter(Annotated[kind, *field.metadata] if field.metadata else kind)
 
 
-def _is_list(key: str) -> bool:
-    return get_origin(KEYS[key].annotation) in (tuple, list)
+def _field(key: str) -> FieldInfo:
+    field = field_of(key)
+    assert field is not None, key
+    return field
+
+
+def _kind(key: str) -> object:
+    return get_origin(_field(key).annotation)
 
 
 def _required(key: str) -> bool:
-    return KEYS[key].default is not None
+    return _field(key).default is not None

@@ -7,7 +7,15 @@ from typing import Any
 
 import tomli_w
 
-from ruster.config.keys import KEYS, check_value, is_secret, nearest
+from ruster.config.keys import (
+    KEYS,
+    check_value,
+    default_of,
+    field_of,
+    is_secret,
+    nearest,
+    similar_to,
+)
 from ruster.config.loader import Loaded, read_overrides
 from ruster.config.paths import Paths
 from ruster.core.errors import ConfigError
@@ -30,8 +38,9 @@ class LiveSettings:
         self._paths = paths
         self._disk = disk
         self._apply = apply
-        self._values = {key: _lookup(loaded.settings, key) for key in KEYS}
         self._sources = dict(loaded.sources)
+        keys = [*KEYS, *(key for key in self._sources if key not in KEYS)]
+        self._values = {key: _lookup(loaded.settings, key) for key in keys}
 
     def read(self, key: str) -> tuple[Any, str]:
         """Return a setting and its source; raises ConfigError (``config_unknown``)."""
@@ -40,7 +49,7 @@ class LiveSettings:
 
     def read_all(self) -> dict[str, Any]:
         """Return all settings by dotted key, secrets masked."""
-        return {key: self._shown(key) for key in KEYS}
+        return {key: self._shown(key) for key in self._values}
 
     def change(self, key: str, value: Any) -> tuple[Any, bool]:
         """Keep a new value in ``overrides.toml`` (blocks); return it and if a restart is needed.
@@ -64,21 +73,22 @@ class LiveSettings:
         return self._shown(key), apply is None
 
     def _check_key(self, key: str) -> None:
-        if key not in KEYS:
+        if field_of(key) is None:
             raise ConfigError(
-                f"there is no setting {key[:80]!r}{nearest(key, KEYS)}", code="config_unknown"
+                f"there is no setting {key[:80]!r}{nearest(key, similar_to(key))}",
+                code="config_unknown",
             )
 
     def _shown(self, key: str) -> Any:
-        value = self._values[key]
+        value = self._values[key] if key in self._values else default_of(key)
         if is_secret(key):
-            return _MASK if value is not None else None
+            return _MASK if value else None
         return _plain(value)
 
 
 def _lookup(settings: Any, key: str) -> Any:
     for name in key.split("."):
-        settings = getattr(settings, name)
+        settings = settings[name] if isinstance(settings, dict) else getattr(settings, name)
     return settings
 
 

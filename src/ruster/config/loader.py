@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from ruster.config.keys import (
-    KEYS,
     NOT_SETTINGS,
     canonical_name,
     check_value,
     environment_keys,
+    field_of,
     flatten,
     from_text,
     nearest,
+    similar_to,
+    table_key,
 )
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.errors import ConfigError
 
-__all__ = ["Loaded", "load", "process_environment", "read_overrides"]
+__all__ = ["Loaded", "load", "process_environment", "read_overrides", "variables"]
 
 _MAX_FILE_BYTES = 1 << 20
 
@@ -64,6 +66,22 @@ def load(paths: Paths, environment: Mapping[str, str]) -> Loaded:
     return Loaded(_assemble(values, sources), sources, tuple(warnings))
 
 
+def variables(paths: Paths, environment: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Return what looks up a variable when it is needed: the environment first, then ``.env``.
+
+    The file is read each time (blocks), so that a key put there counts at once.
+    """
+
+    def look_up(name: str) -> str | None:
+        try:
+            sources = _environments(paths, environment)
+        except ConfigError:
+            return environment.get(name)
+        return next((said[name] for _, said in reversed(sources) if said.get(name)), None)
+
+    return look_up
+
+
 def read_overrides(paths: Paths) -> dict[str, Any]:
     """Return what ``config_set`` has kept so far, by dotted key."""
     return flatten(_read_toml(paths.overrides_file))
@@ -84,10 +102,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _known(flat: dict[str, Any], where: str, warnings: list[str]) -> dict[str, Any]:
     warnings.extend(
-        f"{where}: unknown setting {key!r} ignored{nearest(key, KEYS)}"
-        for key in flat.keys() - KEYS
+        f"{where}: unknown setting {key!r} ignored{nearest(key, similar_to(key))}"
+        for key in flat
+        if field_of(key) is None
     )
-    return {key: value for key, value in flat.items() if key in KEYS}
+    return {key: value for key, value in flat.items() if field_of(key) is not None}
 
 
 def _environments(
@@ -125,8 +144,9 @@ def _settings_in(
         name = canonical_name(variable)
         if name is None or name in NOT_SETTINGS:
             continue
-        if name in known:
-            found[known[name]] = (variable, variables[variable])
+        key = known.get(name) or table_key(name)
+        if key is not None and field_of(key) is not None:
+            found[key] = (variable, variables[variable])
         else:
             warnings.append(f"{where}: unknown setting {variable!r} ignored{nearest(name, known)}")
     return found

@@ -68,9 +68,13 @@ class SessionError(RusterError):
 
 
 class ProviderError(RusterError):
-    """A model provider failed or refused the request."""
+    """A model provider failed or refused the request.
+
+    ``retry_after_s`` is how long the provider asks to be left alone, if it says so.
+    """
 
     default_code = "provider_failed"
+    retry_after_s: float | None = None
 
 
 class ProviderUnreachable(ProviderError):

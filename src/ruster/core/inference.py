@@ -7,8 +7,10 @@ failure is an exception of the error tree, never an event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
@@ -43,12 +45,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How an inference behaves apart from sampling. ``context_size`` and limits are in tokens."""
+    """How an inference behaves apart from sampling. ``context_size`` and limits are in tokens.
+
+    With ``json_schema`` (a JSON Schema object) the answer is one JSON value of that shape, from
+    providers that can hold a model to it.
+    """
 
     max_tokens: int | None = None
     context_size: int | None = None
     stop: tuple[str, ...] = ()
     show_thinking: bool = True
+    json_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +127,17 @@ class ToolCallRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of ``prompt`` (of which ``cached`` were not read anew) and ``completion``."""
+    """Tokens of ``prompt`` (of which ``cached`` were not read anew) and ``completion``.
+
+    ``attempts`` counts the requests that were made until this answer came, ``latency_ms`` is the
+    time from the first of them to its end, waiting included; both are told by ``ChatModels``.
+    """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
+    attempts: int = 1
+    latency_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

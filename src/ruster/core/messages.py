@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Message", "Role", "ToolCall", "ToolSpec"]
+__all__ = ["Image", "Message", "Role", "ToolCall", "ToolSpec"]
 
 
 class Role(StrEnum):
@@ -23,11 +23,23 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to run a tool; ``arguments`` is the parsed JSON object."""
+    """A model's wish to run a tool; ``arguments`` is the parsed JSON object.
+
+    ``signature`` is what some providers want back, unread, when the call is sent to them again.
+    """
 
     id: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture shown to a model: the bytes of a file and its media type."""
+
+    data: bytes
+    media_type: str = "image/png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Message:
     """One message of a conversation.
 
     ``tool_calls`` belongs to assistant messages; ``tool_call_id`` and ``name`` to tool results,
-    whose text is in ``content``.
+    whose text is in ``content``; ``images`` to user messages.
     """
 
     role: Role
@@ -43,6 +55,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ raise ``ProtocolError`` for anything else.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from ruster.core.inference import (
     ToolCallRequest,
     Usage,
 )
-from ruster.core.messages import Message, Role, ToolCall, ToolSpec
+from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
 from ruster.core.orchestration import (
     AssetComplete,
     AssetFailed,
@@ -131,10 +132,22 @@ def _infer_to_json(command: Infer) -> dict[str, Any]:
         "model": command.model,
         "prompt": command.prompt,
         "config": _config_to_json(command.config),
-        "messages": [asdict(message) for message in command.messages],
+        "messages": [_message_to_json(message) for message in command.messages],
         "tools": [asdict(tool) for tool in command.tools],
         "session": command.session,
     }
+
+
+def _message_to_json(message: Message) -> dict[str, Any]:
+    """Write a message; images, which few have, are left out or in base64."""
+    fields = asdict(message)
+    fields.pop("images")
+    if message.images:
+        fields["images"] = [
+            {"data": b64encode(image.data).decode(), "media_type": image.media_type}
+            for image in message.images
+        ]
+    return fields
 
 
 def _config_to_json(config: InferenceConfig) -> dict[str, Any]:
@@ -176,7 +189,12 @@ def _infer_from_json(content: dict[str, Any]) -> Infer:
 
 def _message_from_json(entry: dict[str, Any]) -> Message:
     calls = tuple(ToolCall(**call) for call in entry.get("tool_calls", ()))
-    return Message(**{**entry, "role": Role(entry["role"]), "tool_calls": calls})
+    images = tuple(
+        Image(b64decode(image["data"], validate=True), image["media_type"])
+        for image in entry.get("images", ())
+    )
+    role = Role(entry["role"])
+    return Message(**{**entry, "role": role, "tool_calls": calls, "images": images})
 
 
 def _config_from_json(content: dict[str, Any] | None) -> InferenceConfig:

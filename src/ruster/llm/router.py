@@ -7,10 +7,12 @@ import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 
 from ruster.core.errors import ProviderError, ProviderUnreachable, RusterError
 from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
 from ruster.core.ports import ModelInfo, ModelList, Notify, Provider
+from ruster.llm.retries import Retries
 
 __all__ = ["Models"]
 
@@ -28,9 +30,11 @@ class Models:
         self,
         factories: Mapping[str, Callable[[], Provider]],
         fallback_models: Sequence[str] = (),
+        retries: Retries | None = None,
     ) -> None:
         self._factories = factories
         self._fallbacks = tuple(fallback_models)
+        self._retries = retries or Retries()
         self._providers: dict[str, Provider] = {}
 
     async def stream(
@@ -38,18 +42,22 @@ class Models:
     ) -> AsyncIterator[InferenceEvent]:
         """Answer with ``model``, or with the first fallback that can.
 
-        Only ``ProviderUnreachable`` before the first event leads on; each switch is told as
+        What may pass is tried again first (see ``Retries``). Only ``ProviderUnreachable`` before
+        the first event leads on; each switch is told as
         ``notify("model_fallback", …)``. Raises ``ProviderError``: ``unknown_provider`` for a model
         no provider has, ``no_model`` when none could be reached, or what the provider raised.
         """
         failed: list[tuple[str, ProviderUnreachable]] = []
+        tally = self._retries.tally()
         for name in self._candidates(model):
             started = False
             try:
                 provider, own_name = await self._find(name, fallback=bool(failed))
                 if failed:
                     notify("model_fallback", _switch(*failed[-1], name))
-                events = provider.stream(dataclasses.replace(request, model=own_name))
+                own = dataclasses.replace(request, model=own_name)
+                prefix = name.partition("/")[0]
+                events = self._retries.stream(prefix, partial(provider.stream, own), tally)
                 try:
                     async for event in events:
                         started = True
@@ -103,6 +111,8 @@ class Models:
             try:
                 provider, own_name = await self._find(name)
             except ProviderError:
+                continue
+            if self._retries.resting(name.partition("/")[0]):
                 continue
             if (size := await provider.context_size(own_name)) is not None:
                 return name, size

@@ -153,7 +153,9 @@ class UsageEvent(TurnEvent):
     first_token_ms: int | None = None
     """Time to the first piece of the answer, in milliseconds."""
     total_ms: int
-    """Time of the whole step, in milliseconds."""
+    """Time of the whole step, waiting between attempts included, in milliseconds."""
+    attempts: int = 1
+    """Requests made until the answer came."""
 
 
 class Cancelled(TurnEvent):

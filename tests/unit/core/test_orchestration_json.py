@@ -20,7 +20,7 @@ from ruster.core.inference import (
     ToolCallRequest,
     Usage,
 )
-from ruster.core.messages import Message, Role, ToolCall, ToolSpec
+from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
 from ruster.core.orchestration import (
     AssetComplete,
     AssetFailed,
@@ -55,6 +55,7 @@ COMMANDS: list[EngineCommand] = [
         config=InferenceConfig(Behaviour(max_tokens=3, stop=("a", "b")), Sampling(seed=1)),
         messages=(
             Message(Role.USER, "odd \ud800 text"),
+            Message(Role.USER, "look", images=(Image(b"\x89PNG", "image/png"),)),
             Message(Role.ASSISTANT, "", tool_calls=(_CALL,)),
             Message(Role.TOOL, "12:00", tool_call_id="c1", name="get_time"),
         ),

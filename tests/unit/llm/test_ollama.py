@@ -28,8 +28,9 @@ from ruster.core.inference import (
 from ruster.core.messages import ToolCall, ToolSpec
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.settings import LlmSettings
+from tests.fakes.http_server import Fault
 from tests.fakes.inference import ask, collect, text_of
-from tests.fakes.ollama_answers import FAULTS, Answer, Fault, status
+from tests.fakes.ollama_answers import FAULTS, Answer, status
 from tests.fakes.ollama_server import FakeOllama, refused_url
 
 PLAIN = Answer(("Hé", "llo 🦙", " <b>&</b>", '\u2028\n\t"end"'))
@@ -250,7 +251,7 @@ async def test_side_requests_fail_in_typed_errors_too(
     path: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ruster.llm.ollama.http._QUICK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("ruster.llm.http._QUICK_TIMEOUT_S", 0.2)
     fault = FAULTS[name][0]
     server.faults[path] = lambda _lines: fault(Answer().lines("m"))
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruster.llm.ollama.url import base_url, without_login
+from ruster.llm.access import without_login
+from ruster.llm.ollama.url import base_url
 
 SPELLINGS = {
     "": "http://127.0.0.1:11434",

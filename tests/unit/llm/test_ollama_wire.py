@@ -9,7 +9,8 @@ import pytest
 from ruster.core.errors import ProviderError
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
-from ruster.llm.ollama.wire import ChatLine, ShowAnswer, chat_body, is_json, parse, parse_error
+from ruster.llm.ollama.wire import ChatLine, ShowAnswer, chat_body, parse, parse_error
+from ruster.llm.wire import is_json
 from tests.fakes.inference import ask
 from tests.fakes.ollama_answers import Answer
 

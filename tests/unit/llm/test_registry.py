@@ -9,10 +9,13 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
+from ruster.llm.gemini.provider import GeminiProvider
+from ruster.llm.hosted import HOSTED, hosted
 from ruster.llm.ollama.provider import OllamaProvider
+from ruster.llm.openai_compatible.provider import OpenAiProvider
 from ruster.llm.pinky import PinkyProvider
 from ruster.llm.registry import BUILTIN, ENTRY_POINTS, Registry
-from ruster.llm.settings import LlmSettings
+from ruster.llm.settings import LlmSettings, ProviderSettings
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
@@ -33,8 +36,8 @@ def test_a_third_partys_provider_is_one_entry_point(monkeypatch: pytest.MonkeyPa
     registry = Registry(LlmSettings())
 
     assert isinstance(registry["acme"](), PinkyProvider)
-    assert list(registry) == sorted([*BUILTIN, "acme"])
-    assert len(registry) == len(BUILTIN) + 1
+    assert list(registry) == sorted([*BUILTIN, *HOSTED, "acme"])
+    assert len(registry) == len(BUILTIN) + len(HOSTED) + 1
 
 
 def test_a_third_party_cannot_take_our_prefix(
@@ -94,3 +97,33 @@ def test_routing_does_not_import_what_speaks_http() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "False"
+
+
+def test_a_table_of_the_settings_is_a_provider() -> None:
+    tables = {
+        "box": ProviderSettings(base_url="http://box/v1"),
+        "gem": ProviderSettings(kind="gemini", project="p"),
+        "xai": ProviderSettings(context_size=4096),
+    }
+    registry = Registry(LlmSettings(), providers=tables)
+
+    assert isinstance(registry["box"](), OpenAiProvider)
+    assert isinstance(registry["gem"](), GeminiProvider)
+    assert isinstance(registry["xai"](), OpenAiProvider)
+    assert isinstance(registry["gemini"](), GeminiProvider)
+    assert {"box", "gem", "groq"} <= set(registry)
+
+
+def test_what_is_published_stands_where_the_user_says_nothing() -> None:
+    own = ProviderSettings(context_size=4096, api_key_env="MY_KEY")
+    joined = hosted("xai", LlmSettings(), own, lambda _name: None).settings
+
+    assert (joined.base_url, joined.api_key_env) == ("https://api.x.ai/v1", "MY_KEY")
+    assert joined.context_size == 4096
+
+
+def test_a_table_for_a_provider_of_ours_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    registry = Registry(LlmSettings(), providers={"ollama": ProviderSettings(base_url="http://x")})
+
+    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert "[providers.ollama] ignored" in caplog.text

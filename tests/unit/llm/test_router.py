@@ -16,7 +16,9 @@ from ruster.core.inference import (
     ProcessStart,
 )
 from ruster.core.ports import ChatModels, ModelInfo, Provider
+from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
+from ruster.testing.clock import ManualClock
 from tests.fakes.inference import ask, text_of
 
 
@@ -195,6 +197,25 @@ async def test_closing_the_stream_closes_the_providers() -> None:
     await stream.aclose()
 
     assert stub.closed_streams == 1
+
+
+async def test_a_provider_that_rests_leads_on_and_lends_no_window() -> None:
+    failing = Stub("a", error=ProviderError("broken: wait", retryable=True))
+    models = Models(
+        {"a": lambda: failing, "b": lambda: Stub("b")},
+        ("b/four",),
+        Retries(RetryPolicy(attempts=1, breaker_failures=2), ManualClock()),
+    )
+    for _ in range(2):
+        assert (await _failure(models, "a/1")).message == "broken: wait"
+    failing.error = None
+    told = Told()
+
+    assert await _answer(models, "a/1", told) == "b four"
+    assert (
+        told[0][1] == "a/1 cannot answer (a failed 2 times in a row (broken)); using b/four instead"
+    )
+    assert await models.context_size("a/1") == 4
 
 
 async def test_the_window_is_that_of_the_model_which_will_answer() -> None:

@@ -1,24 +1,41 @@
-"""The Ollama provider: chat, the models at hand and their windows."""
+"""The Ollama provider: chat, vectors, the models at hand, their windows, and fetching more."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
-from ruster.core.ports import ModelInfo
+from ruster.core.ports import ModelInfo, Progress
+from ruster.llm.access import proxy_auth, proxy_base, without_login
+from ruster.llm.http import Http, Route
 from ruster.llm.ollama.events import ChatEvents
-from ruster.llm.ollama.http import OllamaHttp
-from ruster.llm.ollama.wire import ChatLine, ShowAnswer, Tag, TagsAnswer, chat_body, parse
+from ruster.llm.ollama.failures import OllamaPeer
+from ruster.llm.ollama.pull import PullSteps, interrupted
+from ruster.llm.ollama.url import base_url
+from ruster.llm.ollama.wire import (
+    ChatLine,
+    EmbedAnswer,
+    PullLine,
+    ShowAnswer,
+    Tag,
+    TagsAnswer,
+    chat_body,
+    keep_alive,
+    parse,
+)
 from ruster.llm.settings import LlmSettings
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["OllamaProvider"]
+
+_BROKEN_OFF = frozenset({"provider_stream_cut", "provider_timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,9 @@ class OllamaProvider:
 
     def __init__(self, settings: LlmSettings, client: httpx.AsyncClient | None = None) -> None:
         self._settings = settings
-        self._http = OllamaHttp(settings, client)
+        self._http = Http(_route(settings), client)
+        kept = settings.ollama_keep_alive
+        self._keep_alive = {} if kept is None else {"keep_alive": keep_alive(kept)}
         self._abilities: dict[str, _Abilities] = {}
 
     async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
@@ -51,7 +70,7 @@ class OllamaProvider:
         abilities = await self._look_up(request.model)
         behaviour = request.config.behaviour
         num_ctx = self._window(abilities, behaviour.context_size)
-        body = chat_body(request, num_ctx=num_ctx, think=abilities.thinks)
+        body = chat_body(request, num_ctx=num_ctx, think=abilities.thinks) | self._keep_alive
         events = ChatEvents(show_thinking=behaviour.show_thinking)
         async with self._http.open("POST", "/api/chat", model=request.model, body=body) as response:
             yield ProcessStart()
@@ -76,9 +95,60 @@ class OllamaProvider:
         except ProviderUnreachable:
             return None
 
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text; raises ``ProviderError``.
+
+        Servers that know only the older ``/api/embeddings`` (some proxies) are asked text by text.
+        """
+        if not texts:
+            return []
+        try:
+            found = await self._vectors("/api/embed", model, {"input": list(texts)})
+        except ProviderUnreachable as error:
+            if error.code != "provider_mismatch":
+                raise
+            found = []
+            for text in texts:
+                found += await self._vectors("/api/embeddings", model, {"prompt": text})
+        if len(found) != len(texts):
+            raise self._http.peer.wrong(f"{len(found)} vectors for {len(texts)} texts")
+        return [_unit(vector) for vector in found]
+
+    async def pull(self, model: str) -> AsyncIterator[Progress]:
+        """Fetch a model into Ollama, telling how far it is; closing the generator stops it.
+
+        Raises ``ProviderUnreachable`` (``model_not_found``) when there is none of that name, and
+        ``ProviderError`` (``pull_interrupted``, retryable) when it broke off: Ollama keeps what it
+        has and goes on from there.
+        """
+        steps = PullSteps(model)
+        try:
+            async with (
+                self._http.open("POST", "/api/pull", model=model, body={"model": model}) as r,
+                aclosing(self._http.lines(r, patient=True)) as lines,
+            ):
+                async for line in lines:
+                    yield steps.take(parse(PullLine, line))
+                    if steps.done:
+                        self._abilities.pop(model, None)
+                        await self._http.drain(lines)
+                        return
+        except ProviderError as error:
+            if error.code in _BROKEN_OFF:
+                raise interrupted(model, error.message) from error
+            raise
+        raise interrupted(model, "no reason given")
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def _vectors(
+        self, path: str, model: str, asked: dict[str, Any]
+    ) -> list[tuple[float, ...]]:
+        body = {"model": model, **asked, **self._keep_alive}
+        said = await self._http.fetch("POST", path, model=model, body=body, patient=True)
+        return parse(EmbedAnswer, said).vectors()
 
     def _info(self, tag: Tag) -> ModelInfo:
         declared = tag.details.context_length if tag.details else None
@@ -107,5 +177,25 @@ class OllamaProvider:
         return found
 
 
+def _unit(vector: Sequence[float]) -> list[float]:
+    """Return the vector with length 1; one without a direction stays as it is."""
+    length = math.sqrt(math.fsum(value * value for value in vector))
+    return [value / length for value in vector] if length else list(vector)
+
+
 def _smallest(limit: int, *others: int | None) -> int:
     return min([limit, *(other for other in others if other)])
+
+
+def _route(settings: LlmSettings) -> Route:
+    """Lead to Ollama or, when ``proxy_url`` is set, to the proxy's ``/ollama``."""
+    proxy = proxy_base(settings, "ollama")
+    base = proxy or base_url(settings.ollama_url)
+    shown = (settings.proxy_url or "").rstrip("/") if proxy else base
+    route = Route(
+        base=base,
+        peer=OllamaPeer(url=without_login(shown), through_proxy=bool(proxy)),
+        timeouts=settings.timeouts,
+        headers={"Accept": "application/x-ndjson, application/json"},
+    )
+    return replace(route, authorize=proxy_auth(settings)) if proxy else route

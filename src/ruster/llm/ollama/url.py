@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["base_url", "without_login"]
+__all__ = ["base_url"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OLLAMA_PORT = 11434
@@ -29,13 +29,6 @@ def base_url(ollama_host: str) -> str:
     host, port = _split_port(hostport, default_port)
     url = f"{scheme}://{login}{at}{_connectable(host)}:{port}/{path}"
     return url.rstrip("/")
-
-
-def without_login(url: str) -> str:
-    """Return ``url`` without the name and password it may carry, fit for messages and logs."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _split_port(hostport: str, default_port: int) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""The JSON that Ollama takes and gives (``/api/chat``, ``/api/tags``, ``/api/show``). No I/O.
+"""The JSON that Ollama takes and gives: chats, models, vectors, downloads. No I/O.
 
 Shapes follow ollama/ollama ``api/types.go``. Only the fields ruster uses are named; further ones
 are ignored, so that a newer Ollama does no harm.
@@ -7,51 +7,49 @@ are ignored, so that a newer Ollama does no harm.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
+from pydantic import ValidationError
 
-from ruster.core.errors import ProviderError
 from ruster.core.inference import InferenceConfig, InferenceRequest
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
+from ruster.llm import wire
+from ruster.llm.wire import Wire
 
 __all__ = [
     "ChatLine",
+    "EmbedAnswer",
+    "PullLine",
     "ShowAnswer",
     "Tag",
     "TagsAnswer",
     "WireToolCall",
     "chat_body",
-    "error_sentence",
-    "is_json",
+    "keep_alive",
     "parse",
     "parse_error",
 ]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+_W = TypeVar("_W", bound=Wire)
 
 
-_W = TypeVar("_W", bound=_Wire)
-
-
-class WireFunction(_Wire):
+class WireFunction(Wire):
     """A called function; Ollama gives the arguments as an object, some proxies as a string."""
 
     name: str
     arguments: dict[str, Any] | str | None = None
 
 
-class WireToolCall(_Wire):
+class WireToolCall(Wire):
     """A tool call; older versions of Ollama give no id."""
 
     id: str | None = None
     function: WireFunction
 
 
-class WireMessage(_Wire):
+class WireMessage(Wire):
     """A piece of the model's message."""
 
     content: str | None = None
@@ -59,7 +57,7 @@ class WireMessage(_Wire):
     tool_calls: tuple[WireToolCall, ...] | None = None
 
 
-class ChatLine(_Wire):
+class ChatLine(Wire):
     """One line of a ``/api/chat`` stream; counts (tokens) come with the last, ``done`` one."""
 
     message: WireMessage | None = None
@@ -70,13 +68,13 @@ class ChatLine(_Wire):
     error: str | dict[str, Any] | None = None
 
 
-class TagDetails(_Wire):
+class TagDetails(Wire):
     """What ``/api/tags`` says about a model; only newer versions tell the window (tokens)."""
 
     context_length: int | None = None
 
 
-class Tag(_Wire):
+class Tag(Wire):
     """One model at hand; ``size`` in bytes."""
 
     name: str
@@ -84,13 +82,33 @@ class Tag(_Wire):
     details: TagDetails | None = None
 
 
-class TagsAnswer(_Wire):
+class TagsAnswer(Wire):
     """The body of ``/api/tags``; no models may be written as null."""
 
     models: tuple[Tag, ...] | None
 
 
-class ShowAnswer(_Wire):
+class EmbedAnswer(Wire):
+    """The body of ``/api/embed``, and of the older ``/api/embeddings`` (one vector)."""
+
+    embeddings: tuple[tuple[float, ...], ...] | None = None
+    embedding: tuple[float, ...] | None = None
+
+    def vectors(self) -> list[tuple[float, ...]]:
+        """Return what came, in order."""
+        return list(self.embeddings or ([self.embedding] if self.embedding else []))
+
+
+class PullLine(Wire):
+    """One line of ``/api/pull``; counts in bytes, of the one file that ``status`` names."""
+
+    status: str | None = None
+    total: int | None = None
+    completed: int | None = None
+    error: str | dict[str, Any] | None = None
+
+
+class ShowAnswer(Wire):
     """The body of ``/api/show``, as far as it tells the window and the abilities of a model."""
 
     parameters: str | None = None
@@ -114,38 +132,20 @@ class ShowAnswer(_Wire):
 
 def parse(shape: type[_W], data: bytes) -> _W:
     """Read one JSON object; raises ``ProviderError`` (``provider_protocol``) for anything else."""
-    try:
-        return shape.model_validate_json(data)
-    except ValidationError as error:
-        shown = data[:80].decode("utf-8", "replace")
-        raise ProviderError(
-            f"Ollama sent something that is not its protocol: {shown!r}", code="provider_protocol"
-        ) from error
-
-
-def is_json(data: bytes) -> bool:
-    """Tell whether ``data`` is one whole JSON value."""
-    try:
-        from_json(data)
-    except ValueError:
-        return False
-    return True
+    return wire.parse(shape, data, "Ollama")
 
 
 def parse_error(data: bytes) -> str | None:
     """Return the sentence of an error body ``{"error": …}``, or None if there is none."""
     try:
-        return error_sentence(ChatLine.model_validate_json(data).error)
+        return wire.error_sentence(ChatLine.model_validate_json(data).error)
     except ValidationError:
         return None
 
 
-def error_sentence(error: str | dict[str, Any] | None) -> str | None:
-    """Return the sentence in an ``error`` field: Ollama's string or an OpenAI-like object's."""
-    if isinstance(error, dict):
-        message = error.get("message")
-        return message if isinstance(message, str) else str(error)
-    return error or None
+def keep_alive(setting: str) -> str | int:
+    """Return how long to keep a model loaded as Ollama reads it: bare numbers are seconds."""
+    return int(setting) if setting.lstrip("-").isdecimal() else setting
 
 
 def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[str, Any]:
@@ -153,6 +153,7 @@ def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[s
 
     ``think`` is only sent when true: a model that cannot think would refuse the request.
     """
+    schema = request.config.behaviour.json_schema
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [_message(message) for message in request.messages],
@@ -161,6 +162,8 @@ def chat_body(request: InferenceRequest, *, num_ctx: int, think: bool) -> dict[s
     }
     if think:
         body["think"] = True
+    if schema is not None:
+        body["format"] = dict(schema)
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     return body
@@ -186,15 +189,17 @@ def _options(config: InferenceConfig, num_ctx: int) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    shape: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
-        wire["tool_calls"] = [_call(call) for call in message.tool_calls]
+        shape["tool_calls"] = [_call(call) for call in message.tool_calls]
+    if message.images:
+        shape["images"] = [b64encode(image.data).decode() for image in message.images]
     if message.role is Role.TOOL:
         if message.name:
-            wire["tool_name"] = message.name
+            shape["tool_name"] = message.name
         if message.tool_call_id:
-            wire["tool_call_id"] = message.tool_call_id
-    return wire
+            shape["tool_call_id"] = message.tool_call_id
+    return shape
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
