@@ -74,7 +74,7 @@ class Daemon:
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
         self.models = self._build_models()
-        self.store, counts = self._build_store(Committer())
+        self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
 

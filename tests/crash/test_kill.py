@@ -263,3 +263,30 @@ async def test_kill_9_at_random_points(folder: Path, kills: int) -> None:
         raise
     finally:
         forker.close()
+
+
+async def test_the_check_sees_a_loss_and_a_change(folder: Path) -> None:
+    """The control: what the test above compares would not pass if it were otherwise."""
+    path, seen, forker = folder / "r.sock", Seen("s"), Forker(folder)
+    try:
+        pid = await forker.start()
+        async with attached(path, seen) as client:
+            for n in range(5):
+                message = {"action": "send", "session_id": "s", "message": f"m{n}", "id": n}
+                await client.send(message)
+                while not json.loads(line := await whole_line(client)).get("done"):
+                    seen.take(line)
+                seen.take(line)
+        await check(path, seen)
+        seen.accepted["never sent"] = "t-0"
+        with pytest.raises(AssertionError, match="was lost"):
+            await check(path, seen)
+        del seen.accepted["never sent"]
+        seen.lines[3] = seen.lines[3].replace(b"{", b"{ ", 1)
+        with pytest.raises(AssertionError, match="has changed"):
+            await check(path, seen)
+        del seen.lines[3]
+        os.kill(pid, signal.SIGKILL)
+        await forker.gone()
+    finally:
+        forker.close()

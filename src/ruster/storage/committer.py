@@ -19,7 +19,9 @@ _Waiter = tuple[tuple[Journal, ...], "asyncio.Future[None]"]
 class Committer:
     """Makes appended records durable, together with whatever else waits at that moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sync: bool = True) -> None:
+        """With ``sync`` false nothing is flushed, and every commit is done at once."""
+        self._sync = sync
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ruster-commit")
         self._waiting: list[_Waiter] = []
         self._running: asyncio.Task[None] | None = None
@@ -31,6 +33,9 @@ class Committer:
         always done no later than those of later calls.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._sync:
+            future.set_result(None)
+            return future
         self._waiting.append((journals, future))
         if self._running is None:
             self._running = spawn(self._run(), name="commit")

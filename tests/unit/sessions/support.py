@@ -81,7 +81,8 @@ async def open_store(
     **settings: Any,
 ) -> AsyncIterator[SessionStore]:
     """Open the sessions below ``folder``; they are answered by ``pinky/echo``."""
-    committer, clock = Committer(), clock or ManualClock()
+    kept, clock = SessionSettings(**settings), clock or ManualClock()
+    committer = Committer(sync=kept.sync)
     given = {name: _maker(provider) for name, provider in (providers or {}).items()}
     models = Models(Registry(LlmSettings(), given))
     parts = SessionParts(
@@ -89,7 +90,7 @@ async def open_store(
         committer=committer,
         disk=disk or Disk(),
         clock=clock,
-        settings=SessionSettings(**settings),
+        settings=kept,
         counts=TurnCounts(),
     )
     store = SessionStore(folder, UID, "pinky/echo", parts)

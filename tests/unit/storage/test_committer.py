@@ -155,3 +155,13 @@ async def test_a_waiter_that_gave_up_disturbs_nobody(tmp_path: Path) -> None:
     await kept
     await committer.aclose()
     journal.close()
+
+
+async def test_without_sync_nothing_is_flushed_and_nobody_waits(tmp_path: Path) -> None:
+    disk, committer = SlowDisk(), Committer(sync=False)
+    journal = Journal(tmp_path / "a.jsonl", disk)
+    async with asyncio.timeout(10):
+        await committer.commit(journal)
+    assert disk.flushes == []
+    await committer.aclose()
+    journal.close()
