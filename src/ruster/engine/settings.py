@@ -30,6 +30,15 @@ class EngineSettings(BaseModel):
     batch_size: int = Field(default=512, ge=1, le=8192)
     """Tokens of a prompt that are decoded in one step."""
 
+    prefill_chunk: int = Field(default=256, ge=1, le=8192)
+    """Most tokens of prompts that one step carries while other answers are being written."""
+
+    max_sequences: int = Field(default=8, ge=1, le=64)
+    """Conversations that a model keeps in memory; as many answers are written at once."""
+
+    kv_cells: int | None = Field(default=None, ge=16, le=1 << 24)
+    """Tokens that all conversations of a model together keep in memory; none means one window."""
+
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 
