@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from ruster.app import Daemon, Installation
 from ruster.config.loader import Loaded, load, process_environment
@@ -21,6 +23,7 @@ __all__ = ["main"]
 _USAGE = 2
 _CONFIG = 78  # EX_CONFIG of sysexits.h
 _FAILED = 1
+_LAST_PATIENCE_S = 2.0
 
 
 def main() -> int:
@@ -59,6 +62,9 @@ async def _serve(installation: Installation) -> None:
         telling = spawn(_tell_model(daemon, model), name="tell the model")
         await stop.wait()
         await cancel_and_wait(telling)
+    # All is closed and kept. What still does not end, such as a plug-in that ignores its
+    # cancellation, must not keep the process alive.
+    loop.call_later(_LAST_PATIENCE_S, os._exit, 0)
 
 
 def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:
@@ -74,9 +80,18 @@ def _stopper(stop: asyncio.Event, number: signal.Signals) -> Callable[[], None]:
 
 def _introduce(installation: Installation) -> None:
     socket = installation.loaded.settings.socket_path
-    say = f'{{"action":"create","session_id":"me"}}\' | nc -U {socket}'
     print(f"ruster listens on {socket}")
-    print(f"talk to it: rusterctl chat   or: echo '{say}", flush=True)
+    print(
+        f"talk to it: {_client_command()} chat, or JSON lines through: nc -U {socket}", flush=True
+    )
+
+
+def _client_command() -> str:
+    """Return how ``rusterctl`` is called from here."""
+    beside = Path(sys.argv[0]).with_name("rusterctl")
+    if shutil.which("rusterctl") is None and beside.exists():
+        return os.path.relpath(beside)
+    return "rusterctl"
 
 
 async def _tell_model(daemon: Daemon, model: str) -> None:

@@ -24,12 +24,10 @@ from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.engine.host import EngineHost
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.session import SessionHandlers
-from ruster.llm.llamacpp import LlamaCppProvider
 from ruster.llm.registry import Registry
 from ruster.llm.router import Models
 from ruster.protocol.codec import encode_event
@@ -126,6 +124,10 @@ class Daemon:
         return Models(Registry(llm, ready), llm.fallback_models)
 
     def _local_models(self) -> Provider:
+        # Imported for the first local model, not at every start: the engine is an optional part.
+        from ruster.engine.host import EngineHost
+        from ruster.llm.llamacpp import LlamaCppProvider
+
         engine = EngineHost(self._settings.engine, clock=self._given.clock)
         return LlamaCppProvider(engine, self._given.paths.models)
 

@@ -43,3 +43,21 @@ async def test_a_session_survives_kill_9(folder: Path) -> None:
             ]
             replayed = await client.ask({"action": "attach", "session_id": "work", "since": 2})
             assert replayed["seq"] == 3
+
+
+async def test_cancel_can_mean_one_turn_among_several(folder: Path) -> None:
+    async with running_daemon(folder), RawClient(folder / "r.sock") as client:
+        await client.ask({"action": "create", "session_id": "work", "model": "pinky/slow"})
+        turns = []
+        for words in ("one two three four", "five six", "seven"):
+            await client.send({"action": "send", "session_id": "work", "message": words})
+            turns.append((await client.event("accepted"))["turn"])
+        cancel = {"action": "cancel", "session_id": "work", "id": "c"}
+        await client.send(cancel | {"turn": turns[1]})
+        report = await client.event("cancel")
+        ended = await client.event("cancelled")
+        assert (ended["turn"], report.get("cancelled"), report["dropped"]) == (turns[1], None, 1)
+        assert [e["turn"] for e in [(await client.turn())[-1], (await client.turn())[-1]]] == [
+            turns[0],
+            turns[2],
+        ]

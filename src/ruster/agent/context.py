@@ -36,7 +36,10 @@ class Fitted:
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """Estimate the tokens of ``messages`` by their UTF-8 size, rather too many than too few."""
-    return sum(_TOKENS_PER_MESSAGE + int(_bytes(m) / _BYTES_PER_TOKEN) for m in messages)
+    tokens = _TOKENS_PER_MESSAGE * len(messages)
+    for message in messages:
+        tokens += int(_bytes(message) / _BYTES_PER_TOKEN)
+    return tokens
 
 
 def fit(system: str, turns: Sequence[TurnMessages], window: int, reserve: int) -> Fitted:
@@ -74,5 +77,7 @@ def _joined(messages: Sequence[Message]) -> list[Message]:
 
 
 def _bytes(message: Message) -> int:
-    calls = sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
-    return len(message.content.encode()) + calls
+    size = len(message.content.encode(errors="replace"))
+    if message.tool_calls:  # rare, and this runs over the whole conversation in every turn
+        size += sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
+    return size

@@ -10,7 +10,7 @@ __all__ = ["AgentSettings"]
 class AgentSettings(BaseModel):
     """How the agent answers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     system_prompt: str = Field(default="", max_length=65536)
     """Replaces the built-in system prompt when not empty."""

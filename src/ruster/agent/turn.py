@@ -223,7 +223,7 @@ class Turn:
             self._calls.append(event.call)
 
     def _count(self, text: str) -> None:
-        self._produced_bytes += len(text.encode())
+        self._produced_bytes += len(text.encode(errors="replace"))
         if self._produced_bytes > self._agent.settings.max_answer_bytes:
             raise ProviderError(
                 f"the answer grew beyond {self._agent.settings.max_answer_bytes} bytes and was "

@@ -22,7 +22,7 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 class Settings(BaseModel):
     """The daemon's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     socket_path: UserPath = Path("/tmp/ruster.sock")
     """Where the daemon listens."""

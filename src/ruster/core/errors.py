@@ -9,7 +9,8 @@
     ├─ ModelError              a model file is missing, damaged or does not fit
     │  └─ EngineCrashed        the embedded engine's process died
     ├─ ToolError               a tool failed or does not exist
-    └─ StorageError            the disk is full, read-only or damaged
+    ├─ StorageError            the disk is full, read-only or damaged
+    └─ DaemonUnreachable       a client cannot reach the daemon, or lost it
 
 A class exists where some caller treats it differently. ``code`` is the stable contract on the wire:
 clients branch on it, people read the message, which says what to do.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "DaemonUnreachable",
     "EngineCrashed",
     "ModelError",
     "ProtocolError",
@@ -105,3 +107,12 @@ class StorageError(RusterError):
     """The disk is full, read-only or damaged; nothing was acknowledged."""
 
     default_code = "storage_failed"
+
+
+class DaemonUnreachable(RusterError):
+    """A client cannot reach the daemon, or lost it before it had answered."""
+
+    default_code = "daemon_unreachable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)

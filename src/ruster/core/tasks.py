@@ -14,14 +14,17 @@ _log = logging.getLogger("ruster.tasks")
 _live: set[asyncio.Task[Any]] = set()
 
 
-def spawn(coro: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
+def spawn(
+    coro: Coroutine[Any, Any, _T], *, name: str, log_failure: bool = True
+) -> asyncio.Task[_T]:
     """Run ``coro`` as a named task that is kept alive until it ends.
 
-    An exception that nobody awaits is logged with the task's name instead of vanishing.
+    A failure is logged with the task's name, so that none vanishes; pass ``log_failure=False`` only
+    where the one who started the task tells of its failure.
     """
     task = asyncio.get_running_loop().create_task(coro, name=name)
     _live.add(task)
-    task.add_done_callback(_finished)
+    task.add_done_callback(_log_failure if log_failure else _forget)
     return task
 
 
@@ -32,7 +35,12 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _finished(task: asyncio.Task[Any]) -> None:
-    _live.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if (error := _forget(task)) is not None:
         _log.error("task %s failed", task.get_name(), exc_info=error)
+
+
+def _forget(task: asyncio.Task[Any]) -> BaseException | None:
+    """Let go of an ended task and return what it failed with."""
+    _live.discard(task)
+    return None if task.cancelled() else task.exception()

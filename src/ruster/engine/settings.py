@@ -16,7 +16,7 @@ _CPUS = Path("/sys/devices/system/cpu")
 class EngineSettings(BaseModel):
     """How the engine loads and runs models."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     context_size: int = Field(default=8192, ge=16, le=1 << 24)
     """Largest window in tokens; a model trained for less gets its own."""

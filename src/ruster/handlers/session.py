@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from ruster.core.errors import SessionError
 from ruster.handlers.caller import Caller, owner_of, require_privilege
@@ -44,7 +45,7 @@ class SessionHandlers:
         if command.model is not None:
             _check_model(caller, command.model)
         session = await self._store.create(owner, command.session_id, command.model, command.title)
-        await _attach(caller, session)
+        await self._attach(caller, session)
         created = Created(
             session_id=session.id, model=session.info.model, seq=session.stream.told_seq
         )
@@ -53,7 +54,7 @@ class SessionHandlers:
     async def send(self, caller: Caller, command: Send) -> asyncio.Future[None]:
         """Accept a message; the returned future is done when its answer has been told."""
         session = await self._store.get(owner_of(caller, command), command.session_id)
-        await _attach(caller, session)
+        await self._attach(caller, session)
         queued = await session.send(command.message, command.mode, command.id)
         return queued.finished
 
@@ -100,8 +101,8 @@ class SessionHandlers:
     async def attach(self, caller: Caller, command: Attach) -> None:
         """Attach the caller: what followed ``since`` first, then ``attached``, then live."""
         session = await self._store.get(owner_of(caller, command), command.session_id)
+        cursor = await self._attach(caller, session, since=command.since, anew=True)
         caller.stays_open = True
-        cursor = await _attach(caller, session, since=command.since, anew=True)
         reply = Attached(
             session_id=session.id, seq=cursor, running=session.running_turn is not None
         )
@@ -119,9 +120,25 @@ class SessionHandlers:
     async def cancel(self, caller: Caller, command: Cancel) -> None:
         """End the running turn."""
         session = await self._store.get(owner_of(caller, command), command.session_id)
-        cancelled, dropped = session.cancel(queued=command.queued)
+        cancelled, dropped = session.cancel(turn=command.turn, queued=command.queued)
         reply = CancelReport(session_id=session.id, cancelled=cancelled, dropped=dropped)
         caller.reply(reply, command)
+
+    async def _attach(
+        self, caller: Caller, session: Session, since: int | None = None, *, anew: bool = False
+    ) -> int:
+        """Attach a caller unless it is attached already; it is detached when it goes away."""
+        key = (session.info.owner, session.id)
+        if caller.on_close is None:
+            caller.on_close = {}
+        if key in caller.on_close and not anew and session.stream.has(caller):
+            return session.stream.told_seq
+        cursor = await session.attach(caller, since)
+        if caller.closed:  # it went away meanwhile: nobody would ever detach it
+            session.stream.detach(caller)
+        else:
+            caller.on_close[key] = partial(self._store.leave, *key, caller)
+        return cursor
 
 
 def _check_model(caller: Caller, model: str) -> None:
@@ -130,28 +147,9 @@ def _check_model(caller: Caller, model: str) -> None:
         require_privilege(caller, "name a model by the path of its file")
 
 
-async def _attach(
-    caller: Caller, session: Session, since: int | None = None, *, anew: bool = False
-) -> int:
-    """Attach a caller unless it is attached already; it is detached when it goes away."""
-    key = (session.info.owner, session.id)
-    if caller.on_close is None:
-        caller.on_close = {}
-    if key in caller.on_close and not anew and session.stream.has(caller):
-        return session.stream.told_seq
-    cursor = await session.attach(caller, since)
-    if caller.closed:  # it went away meanwhile: nobody would ever detach it
-        session.stream.detach(caller)
-    else:
-        caller.on_close[key] = lambda: _leave(caller, session)
-    return cursor
-
-
-def _leave(caller: Caller, session: Session) -> None:
-    session.stream.detach(caller)
-
-
 def _detach(caller: Caller, session: Session) -> bool:
     if caller.on_close is not None:
         caller.on_close.pop((session.info.owner, session.id), None)
+    if not caller.on_close:  # nothing more will come by itself
+        caller.stays_open = False
     return session.stream.detach(caller)

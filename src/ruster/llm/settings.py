@@ -15,10 +15,7 @@ ModelName = Annotated[str, Field(pattern=r"^[^/\s]+/\S.*$")]
 class LlmSettings(BaseModel):
     """Which models answer, and how their providers are reached."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-    default_model: ModelName = "ollama/llama3.2"
-    """The model of a session that names none, as `provider/model`."""
+    model_config = ConfigDict(frozen=True)
 
     fallback_models: tuple[ModelName, ...] = ("llamacpp/default",)
     """Models tried in this order when the chosen one cannot be reached at all."""

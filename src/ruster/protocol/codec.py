@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, PydanticSerializationError, from_json
 
 from ruster.core.errors import ProtocolError, RusterError
 from ruster.core.ids import check_name
@@ -83,7 +83,12 @@ def encode_event(
     command_id: CommandId | None = None,
 ) -> bytes:
     """Write an event as one line with its newline, stamped with what is given."""
-    body = event.__pydantic_serializer__.to_json(event, exclude_none=True)
+    try:
+        body = event.__pydantic_serializer__.to_json(event, exclude_none=True)
+    except PydanticSerializationError:  # a lone surrogate, which has no UTF-8
+        fields = event.model_dump(exclude_none=True)
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)
+        body = text.encode(errors="replace")
     tail = b""
     if turn is not None:
         tail += b',"turn":"%s"' % turn.encode()
@@ -172,7 +177,8 @@ def _explain(flat: dict[str, Any], detail: ErrorDetails) -> str:
 
 
 def _nearest(action: object) -> str:
-    close = difflib.get_close_matches(action, COMMANDS, 1) if isinstance(action, str) else []
+    readable = isinstance(action, str) and len(action) <= _MAX_QUOTED
+    close = difflib.get_close_matches(str(action), COMMANDS, 1) if readable else []
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(COMMANDS)}"
 
 

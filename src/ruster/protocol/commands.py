@@ -56,8 +56,12 @@ ModelName = Annotated[
 class CommandBase(BaseModel):
     """What every command has."""
 
+    # A validator is built when its command first comes: most daemons see few of them.
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
     )
 
     action: str
@@ -69,7 +73,7 @@ class SessionCommand(CommandBase):
     """A command about one session."""
 
     session_id: SessionId
-    owner: Annotated[int, Field(ge=0)] | None = None
+    owner: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     """Another user's uid, for the daemon's own user and root; others may only name themselves."""
 
 
@@ -79,6 +83,7 @@ class Create(SessionCommand):
     action: Literal["create"] = "create"
     model: ModelName | None = None
     title: Annotated[str, Field(max_length=200)] | None = None
+    """For people; shown in lists."""
 
 
 class SendMode(StrEnum):
@@ -97,6 +102,7 @@ class Send(SessionCommand):
 
     action: Literal["send"] = "send"
     message: Annotated[str, Field(min_length=1)]
+    """What to say."""
     mode: Annotated[SendMode, Field(strict=False)] = SendMode.QUEUE
     """While a turn runs: wait for it (`queue`), let the model see the message at its next step
     (`steer`), or end the turn and go first (`interrupt`)."""
@@ -121,7 +127,8 @@ class History(SessionCommand):
 
     action: Literal["history"] = "history"
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
-    offset: Annotated[int, Field(ge=0)] = 0
+    """Records to return."""
+    offset: Annotated[int, Field(ge=0, le=2**53)] = 0
     """Records to skip, counted from the oldest; negative offsets are not taken."""
 
 
@@ -129,7 +136,7 @@ class Attach(SessionCommand):
     """Receive a session's events on this connection."""
 
     action: Literal["attach"] = "attach"
-    since: Annotated[int, Field(ge=0)] | None = None
+    since: Annotated[int, Field(ge=0, le=2**53)] | None = None
     """A `seq`: first send exactly the events that followed it, then go on live."""
 
 
@@ -143,6 +150,8 @@ class Cancel(SessionCommand):
     """End the running turn; what was said so far is kept and marked."""
 
     action: Literal["cancel"] = "cancel"
+    turn: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Only this turn, whether it runs or waits."""
     queued: bool = False
     """Also drop the messages that wait in the queue."""
 
@@ -164,6 +173,7 @@ class ConfigGet(CommandBase):
 
     action: Literal["config_get"] = "config_get"
     key: str
+    """A dotted key, such as `server.stall_timeout_s`."""
 
 
 class ConfigSet(CommandBase):
@@ -171,6 +181,7 @@ class ConfigSet(CommandBase):
 
     action: Literal["config_set"] = "config_set"
     key: str
+    """A dotted key."""
     value: str | int | float | bool | list[str]
 
 

@@ -47,7 +47,8 @@ __all__ = [
 class Event(BaseModel):
     """What every event has: its kind. The codec stamps ``turn``, ``seq`` and ``id`` on the line."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, serialize_by_alias=True)
+    # A serializer is built when its event is first told: most daemons tell few of them.
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, defer_build=True)
     terminal: ClassVar[bool] = False
     """Whether this event is the last one its command or turn causes."""
 
@@ -64,6 +65,7 @@ class SessionEvent(Event):
     """An event on a session's stream."""
 
     session_id: str
+    """The session it happened in."""
 
 
 class TurnEvent(SessionEvent):
@@ -77,6 +79,7 @@ class Created(Event):
     event: Literal["created"] = "created"
     session_id: str
     model: str
+    """The model that will answer."""
     seq: int
     """The session's last event so far: the cursor to attach from."""
 
@@ -86,7 +89,9 @@ class Accepted(TurnEvent):
 
     event: Literal["accepted"] = "accepted"
     message: str
+    """What was said."""
     mode: str = "queue"
+    """What it does while a turn runs; see `send`."""
     waiting: int = 0
     """Turns that come before this one."""
 
@@ -100,7 +105,9 @@ class Response(TurnEvent):
 
     event: Literal["response"] = "response"
     delta: str
+    """The next piece of text; put the pieces together as they come."""
     done: bool = False
+    """True on the last piece of the turn."""
     phase: Literal["thinking"] | None = None
     reason: Literal["stop", "length", "tool_calls"] | None = None
     """On the last piece: why the model stopped."""
@@ -112,6 +119,7 @@ class ThoughtEvent(TurnEvent):
     event: Literal["thought"] = "thought"
     phase: Literal["start", "delta", "stop"]
     delta: str | None = None
+    """The next piece of text, with `phase` delta."""
 
 
 class ToolCallEvent(TurnEvent):
@@ -137,11 +145,15 @@ class UsageEvent(TurnEvent):
 
     event: Literal["usage"] = "usage"
     model: str
+    """The model that answered."""
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    """Tokens of the prompt that did not have to be read again."""
     first_token_ms: int | None = None
+    """Time to the first piece of the answer, in milliseconds."""
     total_ms: int
+    """Time of the whole step, in milliseconds."""
 
 
 class Cancelled(TurnEvent):
@@ -165,6 +177,7 @@ class Notice(Event):
     event: Literal["notice"] = "notice"
     session_id: str | None = None
     code: str
+    """Stable; see the table of notices."""
     message: str
 
 
@@ -173,6 +186,7 @@ class ProgressEvent(TurnEvent):
 
     event: Literal["progress"] = "progress"
     what: str
+    """What is going on, for people."""
     current: int
     total: int
 
@@ -183,7 +197,9 @@ class ErrorEvent(Event):
     terminal: ClassVar[bool] = True
     event: Literal["error"] = "error"
     code: str
+    """Stable; see the table of errors."""
     error: str
+    """One sentence for people."""
     session_id: str | None = None
     retryable: bool | None = None
     """True when the same request may succeed later."""
@@ -227,7 +243,7 @@ class CancelReport(Reply):
 class SessionSummary(BaseModel):
     """One session in a list."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     session_id: str
     model: str
@@ -243,6 +259,7 @@ class SessionList(Reply):
 
     event: Literal["list"] = "list"
     sessions: list[str]
+    """Names only."""
     details: list[SessionSummary]
 
 
@@ -252,9 +269,13 @@ class HistoryPage(Reply):
     event: Literal["history"] = "history"
     session_id: str
     history: list[dict[str, Any]]
+    """Records as they are stored."""
     total: int
+    """Records the session has."""
     offset: int
+    """As asked for."""
     limit: int
+    """As asked for."""
 
 
 class StatusReport(Reply):
@@ -263,16 +284,20 @@ class StatusReport(Reply):
     event: Literal["status"] = "status"
     version: str
     pid: int
+    """The daemon's process."""
     uptime_s: float
+    """Seconds since the start."""
     default_model: str
     connections: int
     sessions_open: int
+    """Sessions held in memory."""
     turns_running: int
     turns_total: int
     turns_failed: int
     tokens_total: int
     """Tokens models have read and written since the start."""
     rss_bytes: int
+    """The daemon's resident memory."""
     uid: int
     """The caller, as the kernel says."""
     privileged: bool
@@ -285,7 +310,9 @@ class ModelList(Reply):
     event: Literal["models"] = "models"
     models: list[dict[str, Any]]
     default: str
+    """The model of sessions that name none."""
     unreachable: dict[str, str]
+    """Provider to reason."""
 
 
 class ConfigValue(Reply):
@@ -295,6 +322,7 @@ class ConfigValue(Reply):
     key: str
     value: Any
     source: str
+    """`default`, a file, or an environment variable."""
 
 
 class ConfigUpdated(Reply):
@@ -312,6 +340,7 @@ class ConfigListing(Reply):
 
     event: Literal["config_list"] = "config_list"
     options: dict[str, Any]
+    """Dotted key to value; secrets are masked."""
 
 
 class Pong(Reply):

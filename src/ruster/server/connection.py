@@ -20,6 +20,7 @@ from ruster.protocol.codec import BadLine, CommandId, decode_command, encode_eve
 from ruster.protocol.commands import CommandBase
 from ruster.protocol.events import Event
 from ruster.server.framing import LineBuffer, TooLong
+from ruster.server.hangup import HangupWatch
 from ruster.server.outbox import Outbox
 from ruster.server.peer import peer_uid
 from ruster.server.quota import Quota
@@ -45,6 +46,7 @@ class ConnectionParts:
     quota: Quota
     dispatch: Dispatch
     privileged: frozenset[int]
+    hangups: HangupWatch
     opened: Callable[[Connection], None]
     closed: Callable[[Connection], None]
 
@@ -57,6 +59,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_admitted",
+        "_fd",
         "_input",
         "_input_ended",
         "_live",
@@ -82,6 +85,7 @@ class Connection(asyncio.Protocol):
         """What to do when the client is gone, by a key of the one who asked for it."""
         self._parts = parts
         self._admitted = False
+        self._fd = -1
         self._input: LineBuffer | None = None
         self._input_ended = False
         self._worker: asyncio.Task[None] | None = None
@@ -133,8 +137,10 @@ class Connection(asyncio.Protocol):
             self._stalled,
             self._unread_changed,
         )
+        sock = transport.get_extra_info("socket")
+        self._fd = sock.fileno()
         try:
-            self.uid = peer_uid(transport.get_extra_info("socket"))
+            self.uid = peer_uid(sock)
         except OSError:
             self._transport.abort()
             return
@@ -171,6 +177,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._parts.hangups.forget(self._fd)
         self._outbox.clear()
         if self._admitted:
             self._parts.quota.leave(self.uid)
@@ -209,10 +216,8 @@ class Connection(asyncio.Protocol):
             error = ProtocolError(f"a line may have {limit} bytes; split it", code="line_too_long")
             self._refuse(error, None, None)
             return
-        try:
-            command = decode_command(line)
-        except BadLine as bad:
-            self._refuse(bad, bad.command_id, bad.session_id)
+        command = self._decode(line)
+        if command is None:
             return
         session_id = getattr(command, "session_id", None)
         _log.info(
@@ -230,17 +235,23 @@ class Connection(asyncio.Protocol):
             rest = await self._parts.dispatch(self, command)
         except RusterError as failed:
             self._refuse(failed, command.id, session_id)
-        except Exception:  # noqa: BLE001 - the boundary: a failure becomes an event
+        except Exception as failed:  # noqa: BLE001 - the boundary: a failure becomes an event
             _log.exception("command failed", action=command.action)
-            self._refuse(
-                RusterError("something in ruster itself failed; the log has the details"),
-                command.id,
-                session_id,
-            )
+            self._refuse(_as_known(failed), command.id, session_id)
         if rest is None:
             self._end(command.id)
         else:
-            rest.add_done_callback(lambda _: self._end_later(command.id))
+            rest.add_done_callback(lambda done: self._end_later(command, done))
+
+    def _decode(self, line: bytes) -> CommandBase | None:
+        try:
+            return decode_command(line)
+        except BadLine as bad:
+            self._refuse(bad, bad.command_id, bad.session_id)
+        except Exception as error:  # noqa: BLE001 - the boundary: a failure becomes an event
+            _log.exception("line not decoded")
+            self._refuse(_as_known(error), None, None)
+        return None
 
     def _refuse(
         self, error: RusterError, command_id: CommandId | None, session_id: str | None
@@ -277,16 +288,23 @@ class Connection(asyncio.Protocol):
             self._live.discard(command_id)
             self._live = self._live or None
 
-    def _end_later(self, command_id: CommandId | None) -> None:
-        self._end(command_id)
-        if not self.closed:
-            self._close_if_done()
+    def _end_later(self, command: CommandBase, done: asyncio.Future[None]) -> None:
+        """End a command that went on beside others; its failure has not been told yet."""
+        self._end(command.id)
+        error = None if done.cancelled() else done.exception()
+        if self.closed:
+            return
+        if error is not None:
+            self._refuse(_as_known(error), command.id, getattr(command, "session_id", None))
+        self._close_if_done()
 
     def _close_if_done(self) -> None:
         """Close after a client that has ended its input has got all its answers."""
         busy = self._worker is not None or self._live or self._live_unnamed or self.stays_open
         if self._input_ended and not busy:
             self._outbox.finish()
+        elif self._input_ended and self._worker is None:
+            self._parts.hangups.watch(self._fd, self._transport.abort)
 
     # Limits
 
@@ -300,3 +318,9 @@ class Connection(asyncio.Protocol):
     def _unread_changed(self, change: int) -> None:
         if self._admitted:
             self._parts.quota.unread(self, change)
+
+
+def _as_known(error: BaseException) -> RusterError:
+    if isinstance(error, RusterError):
+        return error
+    return RusterError("something in ruster itself failed; the log has the details")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
 from ruster.core.errors import RusterError
 from ruster.server.connection import Connection, ConnectionParts, Dispatch
+from ruster.server.hangup import HangupWatch
 from ruster.server.quota import Quota
 from ruster.server.settings import ServerSettings
 
@@ -39,6 +43,7 @@ class Listener:
         self._settings = settings
         self._quota = Quota(settings)
         self._open: set[Connection] = set()
+        self._hangups = HangupWatch()
         self._server: asyncio.AbstractServer | None = None
         self._inode: tuple[int, int] | None = None
         self._parts = ConnectionParts(
@@ -46,6 +51,7 @@ class Listener:
             quota=self._quota,
             dispatch=dispatch,
             privileged=frozenset({daemon_uid, 0}),
+            hangups=self._hangups,
             opened=self._open.add,
             closed=self._open.discard,
         )
@@ -57,7 +63,7 @@ class Listener:
 
     async def start(self) -> None:
         """Take the path and listen; raises SocketTaken."""
-        sock = _bind(self.path, self._settings.socket_mode)
+        sock = _bind(self.path, self._settings)
         status = self.path.lstat()
         self._inode = (status.st_dev, status.st_ino)
         self._server = await asyncio.get_running_loop().create_unix_server(
@@ -76,6 +82,7 @@ class Listener:
         for connection in tuple(self._open):
             connection.finish()
         await asyncio.sleep(0)
+        self._hangups.close()
 
     def broadcast(self, line: bytes) -> None:
         """Tell every client."""
@@ -92,23 +99,47 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def _bind(path: Path, mode: int) -> socket.socket:
-    """Make the listening socket at ``path``; raises SocketTaken with what to do about it."""
+def _bind(path: Path, settings: ServerSettings) -> socket.socket:
+    """Make the listening socket at ``path``; raises SocketTaken with what to do about it.
+
+    One starting daemon at a time looks at a path, so that none takes the socket another one has
+    made a moment ago for a stale one.
+    """
     if len(os.fsencode(path)) > _MAX_PATH_BYTES:
         raise SocketTaken(
             f"the socket path has more than {_MAX_PATH_BYTES} bytes: {path}; set a shorter "
             "socket_path"
         )
-    _clear_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | getattr(socket, "SOCK_CLOEXEC", 0))
-    try:
-        sock.bind(os.fspath(path))
-        path.chmod(mode)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise SocketTaken(f"cannot make the socket {path}: {error.strerror}") from error
+    with _alone_in(path.parent):
+        _clear_stale(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(os.fspath(path))
+            path.chmod(settings.socket_mode)
+            sock.setblocking(False)
+            sock.listen(settings.backlog)
+        except OSError as error:
+            sock.close()
+            raise SocketTaken(f"cannot make the socket {path}: {error.strerror}") from error
     return sock
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; raises SocketTaken if another program holds it."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SocketTaken(f"cannot open the folder {folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise SocketTaken(
+            f"another program is starting in {folder} at this moment; try again"
+        ) from None
+    finally:
+        os.close(fd)
 
 
 def _clear_stale(path: Path) -> None:

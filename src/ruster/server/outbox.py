@@ -7,13 +7,18 @@ against the client's user.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import termios
+from array import array
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 __all__ = ["Outbox"]
 
 _HIGH_WATER_BYTES = 32 * 1024
-_LINGER_S = 1.0
+_LINGER_S = 10.0
+"""How long the last line may wait for a client that reads again."""
 
 
 class Outbox:
@@ -25,6 +30,7 @@ class Outbox:
         "_flush_due",
         "_left",
         "_lines",
+        "_linger_timer",
         "_on_change",
         "_on_stall",
         "_paused",
@@ -52,6 +58,7 @@ class Outbox:
         self._paused = False
         self._closing = False
         self._left = 0
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         self.waiting_bytes = 0
@@ -78,7 +85,7 @@ class Outbox:
     def pause(self) -> None:
         """The kernel takes no more for now."""
         self._paused = True
-        self._left = self._transport.get_write_buffer_size()
+        self._left = self._unread()
         self._watch()
 
     def resume(self) -> None:
@@ -104,13 +111,17 @@ class Outbox:
         self.clear()
         self._transport.write(last_line)
         self._transport.close()
-        asyncio.get_running_loop().call_later(_LINGER_S, self._transport.abort)
+        loop = asyncio.get_running_loop()
+        self._linger_timer = loop.call_later(_LINGER_S, self._transport.abort)
 
     def clear(self) -> None:
         """Forget everything, as the connection is over."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
         self._lines = None
         if self.waiting_bytes:
             self._count(-self.waiting_bytes)
@@ -144,12 +155,19 @@ class Outbox:
 
     def _check_stall(self) -> None:
         self._stall_timer = None
-        left = self._transport.get_write_buffer_size()
+        left = self._unread()
         if left >= self._left:
             self._on_stall()
         else:
             self._left = left
             self._watch()
+
+    def _unread(self) -> int:
+        """Count what was handed to the transport and not read, here and in the kernel."""
+        queued = array("i", [0])
+        with suppress(OSError):  # a system that cannot say how much waits in a local socket
+            fcntl.ioctl(self._transport.get_extra_info("socket"), termios.TIOCOUTQ, queued)
+        return self._transport.get_write_buffer_size() + queued[0]
 
     def _wake_drained(self) -> None:
         if self._drained is not None:

@@ -10,7 +10,7 @@ __all__ = ["ServerSettings"]
 class ServerSettings(BaseModel):
     """Limits of the socket."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     socket_mode: int = Field(default=0o666, ge=0, le=0o777)
     """Permissions of the socket. Any local user may connect; the kernel says who it is."""

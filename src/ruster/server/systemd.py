@@ -48,6 +48,7 @@ class ServiceNotifier:
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)  # a receiver that is stuck must not stop the daemon
                 sock.sendto(state.encode(), address)
         except OSError as error:
             _log.warning("systemd not told", state=state.split("=")[0], error=str(error))

@@ -94,6 +94,15 @@ class TurnLog:
         """Take back the message added last, which is a user's."""
         (self._held or self.messages).pop()
 
+    def answer_calls(self) -> None:
+        """Give tool calls that were cut off a result, because models refuse a call without one."""
+        owed = self._owed()
+        calls = [call for message in self.messages for call in message.tool_calls]
+        for call in calls:
+            if call.id in owed:
+                text = "[no result: the turn ended first]"
+                self.add(Message(Role.TOOL, text, tool_call_id=call.id, name=call.name))
+
     def _owed(self) -> set[str | None]:
         """Return the ids of tool calls without a result."""
         owed: set[str | None] = set()

@@ -10,9 +10,10 @@ of them ahead; what is missing in the other is written here, so that both tell t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from ruster.core.clock import Clock
-from ruster.core.errors import RusterError, SessionError
+from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.messages import Role
 from ruster.protocol.commands import SendMode
 from ruster.protocol.events import Accepted, Cancelled, ErrorEvent, Event, Response
@@ -26,8 +27,13 @@ __all__ = ["recover"]
 _MAX_RESTARTS = 3
 
 
-def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
-    """Answer or close every open turn of a freshly loaded session; raises StorageError."""
+def recover(
+    session: Session, clock: Clock, settings: SessionSettings, refused: Collection[str] = ()
+) -> None:
+    """Answer or close every open turn of a freshly loaded session; raises StorageError.
+
+    ``refused`` are turns whose message the client was told to be lost.
+    """
     _tell_damage(session)
     _adopt_accepted(session, clock)
     known_seq = session.stream.last_seq
@@ -36,7 +42,9 @@ def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
         if log.accepted_seq > known_seq:
             _announce_acceptance(session, log)
         age_s = max(0.0, clock.now() - log.accepted_at)
-        if age_s <= settings.replay_max_age_s and log.restarts < _MAX_RESTARTS:
+        if log.id in refused:
+            session.close_unanswered(log.id, StorageError("the message was refused"))
+        elif age_s <= settings.replay_max_age_s and log.restarts < _MAX_RESTARTS:
             _restart(session, log, clock)
         else:
             _expire(session, log, age_s)
@@ -45,7 +53,8 @@ def recover(session: Session, clock: Clock, settings: SessionSettings) -> None:
 def _adopt_accepted(session: Session, clock: Clock) -> None:
     """Take messages into the history of which only the ``accepted`` event reached the disk."""
     for event in session.stream.accepted_before:
-        if not session.transcript.knows(event["turn"]):
+        new = event["seq"] > session.transcript.last_seq
+        if new and not session.transcript.knows(event["turn"]):
             record = user_record(
                 event["turn"],
                 event["message"],
@@ -72,8 +81,11 @@ def _announce_ending(session: Session, known_seq: int) -> None:
     record = session.transcript.last_ending
     if record is None or record["seq"] <= known_seq:
         return
-    if record["content"]:
-        piece = Response(session_id=session.id, delta=record["content"])
+    if session.stream.ended_lately(record["turn"]):  # told anew by an earlier recovery
+        return
+    missing = record["content"].removeprefix(session.stream.answer_told(record["turn"]))
+    if missing:
+        piece = Response(session_id=session.id, delta=missing)
         session.stream.publish(piece, turn=record["turn"])
     session.stream.publish(_ending_event(session.id, record), turn=record["turn"])
 

@@ -51,6 +51,11 @@ class RunningTurn:
         self._task: asyncio.Task[FinishReason] | None = None
         self._given_up = asyncio.get_running_loop().create_future()
 
+    @property
+    def waiting_steering(self) -> int:
+        """Messages the model has not been shown yet."""
+        return len(self._steering)
+
     def emit(self, event: Event) -> None:
         """Publish an event of this turn, unless the turn was given up."""
         if not self._given_up.done():
@@ -82,8 +87,7 @@ class RunningTurn:
         A turn that does not react to ``cancel`` in time is left behind: it can no longer publish.
         """
         with structlog.contextvars.bound_contextvars(turn=self.queued.id):
-            self._task = spawn(turn.run(), name=f"turn {self.queued.id}")
-        self._task.add_done_callback(_retrieve)
+            self._task = spawn(turn.run(), name=f"turn {self.queued.id}", log_failure=False)
         try:
             await asyncio.wait({self._task, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:  # the daemon stops
@@ -108,9 +112,3 @@ class RunningTurn:
     def _give_up(self) -> None:
         if not self._given_up.done():
             self._given_up.set_result(None)
-
-
-def _retrieve(task: asyncio.Task[FinishReason]) -> None:
-    """Mark an abandoned turn's error as seen; the session has told its own story by then."""
-    if not task.cancelled():
-        task.exception()

@@ -72,7 +72,13 @@ class Session:
         self.last_used = parts.clock.monotonic()
         self._parts = parts
         self.transcript = Transcript(folder / "history.jsonl", parts.disk, parts.settings)
-        self.stream = EventStream(folder, session_id, parts.disk, parts.settings)
+        try:
+            self.stream = EventStream(folder, session_id, parts.disk, parts.settings)
+        except StorageError:
+            self.transcript.close()
+            raise
+        self.refused: set[str] = set()
+        """Turns whose message was written but refused, because the disk did not keep it."""
         self._activity = ActivityLog(folder)
         self._queue: deque[QueuedTurn] = deque()
         self._running: RunningTurn | None = None
@@ -80,6 +86,7 @@ class Session:
         self._unseen: list[bytes] = []
         self._closing = False
         self._trimming_told = False
+        self._last_commit: asyncio.Future[None] | None = None
         self._readers = 0
         self._no_readers = asyncio.Event()
 
@@ -95,6 +102,7 @@ class Session:
         running = self._running
         steered = mode is SendMode.STEER and running is not None and running.open_to_steering
         if steered and running is not None:
+            self._check_count(running.waiting_steering)
             queued = running.queued
         else:
             finished = asyncio.get_running_loop().create_future()
@@ -108,21 +116,25 @@ class Session:
         return queued
 
     def cancel(
-        self, *, queued: bool = False, reason: CancelReason = "cancel"
+        self, *, turn: str | None = None, queued: bool = False, reason: CancelReason = "cancel"
     ) -> tuple[str | None, int]:
-        """End the running turn, and with ``queued`` what waits; return its id and the number."""
-        dropped = 0
-        while queued and self._queue:
-            waiting = self._queue.popleft()
+        """End the running turn, and with ``queued`` what waits; return its id and the number.
+
+        With ``turn`` only that one, whether it runs or waits.
+        """
+        dropped = [w for w in self._queue if (w.id == turn if turn else queued)]
+        for waiting in dropped:
+            self._queue.remove(waiting)
             self._close_turn(
                 waiting, Ending(End.CANCELLED), Cancelled(session_id=self.id, reason=reason)
             )
-            dropped += 1
         running = self._running
         if running is None or running.cancel_reason is not None:
-            return None, dropped
+            return None, len(dropped)
+        if turn not in (None, running.queued.id):
+            return None, len(dropped)
         running.cancel(reason, self._parts.settings.cancel_patience_s)
-        return running.queued.id, dropped
+        return running.queued.id, len(dropped)
 
     async def attach(self, subscriber: Subscriber, since: int | None) -> int:
         """Attach a client; see ``EventStream.attach``. It also gets notices nobody has seen yet."""
@@ -196,6 +208,8 @@ class Session:
         if (worker := self._worker) is not None:
             await asyncio.wait({worker}, timeout=patience_s)
             await cancel_and_wait(worker)
+        if self._last_commit is not None and not self._last_commit.done():
+            await asyncio.wait({self._last_commit})
         while self._readers:
             self._no_readers.clear()
             await self._no_readers.wait()
@@ -221,9 +235,12 @@ class Session:
                 f"the message is larger than {settings.max_message_bytes} bytes; shorten it",
                 code="message_too_large",
             )
-        if len(self._queue) >= settings.max_queued:
+        self._check_count(len(self._queue))
+
+    def _check_count(self, waiting: int) -> None:
+        if waiting >= self._parts.settings.max_queued:
             raise SessionError(
-                f"{len(self._queue)} messages wait already; wait for answers or cancel",
+                f"{waiting} messages wait already; wait for answers or cancel",
                 code="queue_full",
                 retryable=True,
             )
@@ -250,10 +267,16 @@ class Session:
         return commit
 
     def _commit(self) -> asyncio.Future[None]:
-        return self._parts.committer.commit(self.transcript.journal, self.stream.journal)
+        commit = self._parts.committer.commit(self.transcript.journal, self.stream.journal)
+        self._last_commit = commit
+        return commit
 
     def _enqueue(self, queued: QueuedTurn, mode: SendMode, commit: asyncio.Future[None]) -> None:
-        if commit.cancelled() or commit.exception() is not None or self._closing:
+        failed = commit.cancelled() or commit.exception() is not None
+        if failed:
+            self.refused.add(queued.id)
+        if failed or self._closing:
+            queued.finished.set_result(None)
             return
         if mode is SendMode.INTERRUPT:
             self._queue.appendleft(queued)

@@ -10,7 +10,7 @@ __all__ = ["SessionSettings"]
 class SessionSettings(BaseModel):
     """How sessions are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_queued: int = Field(default=64, ge=1)
     """Messages that may wait in one session."""

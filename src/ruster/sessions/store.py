@@ -15,11 +15,13 @@ from weakref import WeakValueDictionary
 from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
+from ruster.core.tasks import spawn
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import Deleted
 from ruster.sessions.info import INFO_FILE, SessionInfo
 from ruster.sessions.recovery import recover
 from ruster.sessions.session import Session, SessionParts
+from ruster.sessions.stream import Subscriber
 from ruster.storage.disk import storage_error
 from ruster.storage.files import make_private_folder
 
@@ -73,14 +75,20 @@ class SessionStore:
 
     async def delete(self, owner: int, session_id: str) -> None:
         """End a session and remove its folder; everybody attached is told."""
-        session = await self.get(owner, session_id)
         async with self._lock(owner, session_id):
+            session = await self._load(owner, session_id)
+            del self._open[owner, session_id]  # whoever asks for it now waits for the lock
             session.cancel(queued=True, reason="delete")
             await session.settle(self._parts.settings.cancel_patience_s + 0.1)
-            self._open.pop((owner, session_id), None)
             session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
             session.close()
             await asyncio.to_thread(self._remove, session.folder)
+
+    def leave(self, owner: int, session_id: str, subscriber: Subscriber) -> None:
+        """Detach a client that is gone from a session, if that is open."""
+        session = self._open.get((owner, session_id))
+        if session is not None:
+            session.stream.detach(subscriber)
 
     async def infos(self, owner: int | None) -> list[tuple[str, SessionInfo]]:
         """Return the ids and infos of a user's sessions, or of everybody's, in order of id."""
@@ -117,10 +125,15 @@ class SessionStore:
         if session is not None and not session.broken:
             return session
         if self._closing:
-            raise SessionError("the daemon is stopping", code="shutting_down", retryable=True)
-        if session is not None:
+            raise _stopping()
+        followers: tuple[Subscriber, ...] = ()
+        refused: set[str] = set()
+        told = 0
+        if session is not None:  # the disk failed under it
             del self._open[key]
+            followers, told = session.stream.followers(), session.stream.told_seq
             await session.settle(0)
+            refused = session.refused
             session.close()
         folder = self._folder(owner, session_id)
         if not (folder / INFO_FILE).exists():
@@ -131,12 +144,16 @@ class SessionStore:
         info = await asyncio.to_thread(SessionInfo.read, folder)
         session = await asyncio.to_thread(Session, session_id, folder, info, self._parts)
         try:
-            recover(session, self._parts.clock, self._parts.settings)
+            if self._closing:
+                raise _stopping()
+            recover(session, self._parts.clock, self._parts.settings, refused)
         except RusterError:
             await session.settle(0)
             session.close()
             raise
         self._open[key] = session
+        for follower in followers:
+            spawn(session.stream.attach(follower, told), name=f"follow {session_id}")
         self._close_least_used()
         return session
 
@@ -181,12 +198,16 @@ class SessionStore:
             )
 
     def _scan(self, owner: int | None) -> list[tuple[str, SessionInfo]]:
-        homes = [self._home(owner)] if owner is not None else self._homes()
-        found = [item for home in homes for item in self._sessions_in(home)]
+        try:
+            homes = [self._home(owner)] if owner is not None else self._homes()
+            found = [item for home in homes for item in self._sessions_in(home)]
+        except OSError as error:
+            raise storage_error(error, "list the sessions") from error
         return sorted(found, key=lambda item: item[0])
 
     def _homes(self) -> list[Path]:
-        return [self._root, *self._root.glob(".uid-*")]
+        others = (p for p in self._root.glob(".uid-*") if p.name[len(".uid-") :].isdecimal())
+        return [self._root, *others]
 
     def _sessions_in(self, home: Path) -> list[tuple[str, SessionInfo]]:
         found = []
@@ -212,3 +233,7 @@ class SessionStore:
                 if history.exists() and history.stat().st_mtime >= since:
                     found.append((owner, folder.name))
         return found
+
+
+def _stopping() -> SessionError:
+    return SessionError("the daemon is stopping", code="shutting_down", retryable=True)

@@ -29,6 +29,11 @@ _TAIL_EVENTS = 512
 class Subscriber(Protocol):
     """Where events go: one client's connection."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the client is gone."""
+        ...
+
     def deliver(self, line: bytes) -> None:
         """Take one line; must not block or raise."""
         ...
@@ -59,16 +64,21 @@ class EventStream:
         self._disk = disk
         self._settings = settings
         self.journal = Journal(self._path, disk)
-        self._first_seq = self._number_of_first()
+        try:
+            self._first_seq = self._number_of_first()
+            self.accepted_before = self._read_accepted()
+            """The newest ``accepted`` events of the file as it was opened."""
+        except BaseException:
+            self.journal.close()
+            raise
         self.last_seq = self._first_seq + len(self.journal) - 1
         self._told = self.last_seq
-        self.accepted_before = self._read_accepted()
-        """The newest ``accepted`` events of the file as it was opened."""
         self._subscribers: list[Subscriber] = []
         self._held: deque[Held] = deque()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
         self._catching_up = 0
+        self._closed = False
 
     @property
     def told_seq(self) -> int:
@@ -122,8 +132,15 @@ class EventStream:
         finally:
             self._catching_up -= 1
         # No await between the end of catching up and this: nothing is missed or told twice.
-        self._subscribers.append(subscriber)
+        if self._closed:
+            raise SessionError(f"the session {self._session_id!r} was closed meanwhile; try again")
+        if not subscriber.closed:
+            self._subscribers.append(subscriber)
         return cursor
+
+    def followers(self) -> tuple[Subscriber, ...]:
+        """Return everybody attached."""
+        return tuple(self._subscribers)
 
     def detach(self, subscriber: Subscriber) -> bool:
         """Stop telling ``subscriber``; return whether it was attached."""
@@ -151,6 +168,25 @@ class EventStream:
         self.journal = Journal(self._path, self._disk)
         self._first_seq = self.last_seq + 1
 
+    def answer_told(self, turn: str) -> str:
+        """Return the text of a turn's last model step as the file tells it (reads all of it)."""
+        pieces: list[str] = []
+        for event in self.journal.records():
+            if event.get("turn") == turn and event.get("event") == "response":
+                if "phase" in event:
+                    pieces.clear()
+                else:
+                    pieces.append(event["delta"])
+        return "".join(pieces)
+
+    def ended_lately(self, turn: str) -> bool:
+        """Whether one of the newest events is the end of ``turn``."""
+        for event in self.journal.records(max(0, len(self.journal) - _TAIL_EVENTS)):
+            ends = event.get("done") or event.get("event") in ("cancelled", "error")
+            if ends and event.get("turn") == turn:
+                return True
+        return False
+
     def _read_accepted(self) -> list[dict[str, Any]]:
         start = max(0, len(self.journal) - _TAIL_EVENTS)
         bodies = self.journal.bodies(start)
@@ -158,6 +194,7 @@ class EventStream:
 
     def close(self) -> None:
         """Release the files."""
+        self._closed = True
         self._subscribers.clear()
         self.journal.close()
 

@@ -6,6 +6,7 @@ model's context) and the open ones: accepted, not ended.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ class Transcript:
         self._ended: deque[TurnLog] = deque()
         self._ended_bytes = 0
         self.last_ending: Record | None = None
+        self.last_seq = 0
+        """The highest ``seq`` any line names: events up to it are already part of the history."""
         self._load(self.journal.records(max(0, len(self.journal) - _TAIL_RECORDS)))
 
     @property
@@ -68,9 +71,9 @@ class Transcript:
         A page ends early, after at least one line, where it grows beyond 1 MiB.
         """
         records, size = [], 0
-        for record in self.journal.records(offset, offset + limit):
-            records.append(record)
-            size += len(record["content"])
+        for body in self.journal.bodies(offset, offset + limit):
+            records.append(json.loads(body))
+            size += len(body)
             if size > _PAGE_BYTES:
                 break
         return records, len(self.journal)
@@ -85,6 +88,7 @@ class Transcript:
 
     def _take(self, record: Record) -> None:
         """Sort one line into the turns."""
+        self.last_seq = max(self.last_seq, record.get("seq", 0))
         turn = record.get("turn")
         message = to_message(record)
         if turn is None or (message is None and "restarted" not in record):
@@ -95,6 +99,8 @@ class Transcript:
                 return  # its beginning lies before the part that was read, or was damaged
             log = TurnLog(turn, timestamp_of(record), record.get("seq", 0), record.get("id"))
             self.open_turns[turn] = log
+        if "end" in record:
+            log.answer_calls()
         if message is not None:
             log.add(message)
         else:

@@ -71,11 +71,14 @@ class Disk:
 
     def sync_folder(self, path: Path) -> None:
         """Make the names in a folder durable (blocks)."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise storage_error(error, f"flush the folder {path}") from error
 
 
 _datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync

@@ -99,7 +99,8 @@ class Journal:
 
     def append_record(self, record: dict[str, Any]) -> None:
         """Write one record; see ``append``."""
-        self.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        self.append(text.encode(errors="replace"))  # a lone surrogate has no UTF-8
 
     def undo(self) -> None:
         """Take back the last append, which must not have been told to anybody."""
@@ -132,6 +133,8 @@ class Journal:
         with self._in_use:
             if self._fd < 0:
                 return
+            if self.failure is not None:  # the kernel reports a lost write only once
+                raise self.failure
             try:
                 self._disk.sync(self._fd)
             except StorageError as error:

@@ -29,10 +29,14 @@ class _DroppingQueueHandler(QueueHandler):
 
     dropped = 0
 
+    def __init__(self, waiting: queue.SimpleQueue[logging.LogRecord]) -> None:
+        super().__init__(waiting)
+        self._waiting = waiting
+
     def enqueue(self, record: logging.LogRecord) -> None:
-        try:
-            self.queue.put_nowait(record)
-        except queue.Full:
+        if self._waiting.qsize() < _MAX_WAITING:
+            self._waiting.put(record)
+        else:
             self.dropped += 1
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
@@ -96,7 +100,8 @@ def open_log(path: Path, level: str, *, console: bool, secrets: Iterable[str] = 
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         terminal.setFormatter(_RedactingFormatter(redact, renderer))
         handlers.append(terminal)
-    waiting: queue.Queue[logging.LogRecord] = queue.Queue(_MAX_WAITING)
+    # One without a limit of its own is written in C and takes no lock twice for each record.
+    waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     listener = QueueListener(waiting, *handlers, respect_handler_level=True)
     root = logging.getLogger()
     root.handlers[:] = [_DroppingQueueHandler(waiting)]

@@ -1,0 +1,125 @@
+"""The examples of the protocol's reference: one line or more for every command and event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruster.protocol import events
+from ruster.protocol.events import Event
+
+__all__ = ["COMMAND_EXAMPLES", "EVENT_EXAMPLES"]
+
+COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "create": [
+        {"action": "create", "session_id": "work"},
+        {"action": "create", "session_id": "work", "model": "ollama/phi3", "title": "At work"},
+    ],
+    "send": [
+        {"action": "send", "session_id": "work", "message": "What is the capital of France?"},
+        {
+            "action": "send",
+            "session_id": "work",
+            "message": "In one word, please.",
+            "mode": "steer",
+            "id": 7,
+        },
+    ],
+    "list": [{"action": "list"}],
+    "delete": [{"action": "delete", "session_id": "old"}],
+    "history": [{"action": "history", "session_id": "work", "limit": 50, "offset": 100}],
+    "attach": [
+        {"action": "attach", "session_id": "work"},
+        {"action": "attach", "session_id": "work", "since": 41},
+    ],
+    "detach": [{"action": "detach", "session_id": "work"}],
+    "cancel": [{"action": "cancel", "session_id": "work", "queued": True}],
+    "status": [{"action": "status"}],
+    "models": [{"action": "models"}],
+    "config_get": [{"action": "config_get", "key": "default_model"}],
+    "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
+    "config_list": [{"action": "config_list"}],
+    "ping": [{"action": "ping", "id": "a1"}],
+}
+
+_WORK = "work"
+_CREATED = "2026-01-31T09:30:00+01:00"
+
+EVENT_EXAMPLES: dict[type[Event], Event] = {
+    type(event): event
+    for event in (
+        events.Created(session_id=_WORK, model="ollama/phi3", seq=0),
+        events.Accepted(session_id=_WORK, message="What is the capital of France?"),
+        events.Response(session_id=_WORK, delta="Paris"),
+        events.ThoughtEvent(session_id=_WORK, phase="delta", delta="The user asks for a city."),
+        events.ToolCallEvent(
+            session_id=_WORK,
+            tool="clock",
+            arguments={"zone": "Europe/Paris"},
+            call_id="call_1f2e3d4c",
+            result_preview="09:30",
+        ),
+        events.SkillUsed(session_id=_WORK, skill="email_fetch", result="3 new emails"),
+        events.UsageEvent(
+            session_id=_WORK,
+            model="ollama/phi3",
+            prompt_tokens=312,
+            completion_tokens=9,
+            first_token_ms=180,
+            total_ms=420,
+        ),
+        events.ProgressEvent(session_id=_WORK, what="loading the model", current=40, total=100),
+        events.Notice(
+            session_id=_WORK,
+            code="model_fallback",
+            message="ollama/phi3 cannot answer (Ollama is not running); using pinky/echo instead",
+        ),
+        events.Cancelled(session_id=_WORK),
+        events.ErrorEvent(
+            code="session_not_found", error="there is no session 'work'", session_id=_WORK
+        ),
+        events.Proactive(session_id=_WORK, message="Reminder: meeting in 30 min"),
+        events.Attached(session_id=_WORK, seq=41),
+        events.Detached(session_id=_WORK),
+        events.Deleted(session_id=_WORK),
+        events.CancelReport(session_id=_WORK, cancelled="t-5f0c9a1be2d34c77", dropped=1),
+        events.SessionList(
+            sessions=[_WORK],
+            details=[
+                events.SessionSummary(
+                    session_id=_WORK, model="ollama/phi3", created=_CREATED, owner=1000
+                )
+            ],
+        ),
+        events.HistoryPage(
+            session_id=_WORK,
+            history=[{"role": "user", "content": "Hello", "timestamp": _CREATED, "skills": []}],
+            total=1,
+            offset=0,
+            limit=20,
+        ),
+        events.StatusReport(
+            version="0.1.0",
+            pid=4711,
+            uptime_s=86.4,
+            default_model="ollama/llama3.2",
+            connections=1,
+            sessions_open=1,
+            turns_running=0,
+            turns_total=3,
+            turns_failed=0,
+            tokens_total=2048,
+            rss_bytes=41_943_040,
+            uid=1000,
+            privileged=True,
+        ),
+        events.ModelList(
+            models=[{"id": "ollama/phi3", "context_size": 4096, "size_bytes": 2_176_178_913}],
+            default="ollama/llama3.2",
+            unreachable={},
+        ),
+        events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
+        events.ConfigUpdated(key="log_level", value="debug"),
+        events.ConfigListing(options={"log_level": "info", "llm.proxy_auth_token": None}),
+        events.Pong(),
+    )
+}

@@ -1,0 +1,36 @@
+"""One line, dimmed or red, for what happens beside an answer."""
+
+from __future__ import annotations
+
+import json
+
+from ruster.cli.terminal import dim, red, visible
+from ruster.protocol import events
+
+__all__ = ["aside"]
+
+_MAX_ARGUMENTS = 60
+
+
+def aside(event: events.Event) -> str:
+    """Word what happens beside the answer; nothing for what a person need not see."""
+    match event:
+        case events.ToolCallEvent(tool=tool, arguments=arguments, result_preview=None):
+            return dim(visible(f"[{tool} {_short(json.dumps(arguments, ensure_ascii=False))}]"))
+        case events.ToolCallEvent(tool=tool, result_preview=preview):
+            return dim(visible(f"[{tool}: {_short(preview or '')}]"))
+        case events.SkillUsed(skill=skill, result=result):
+            return dim(visible(f"[skill {skill}: {_short(result)}]"))
+        case events.Notice(message=message):
+            return dim(visible(f"[{message}]"))
+        case events.Cancelled():
+            return dim("[cancelled]")
+        case events.ErrorEvent(error=error, code=code):
+            return red(visible(f"{error} ({code})"))
+        case _:
+            return ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_ARGUMENTS else line[: _MAX_ARGUMENTS - 1] + "…"

@@ -1,0 +1,88 @@
+"""The chat's state: the session it is in, and what is heard there unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ruster.cli.terminal import dim, visible
+from ruster.cli.turns import Outcome, TurnRun
+from ruster.cli.views import AnswerView, JsonView, TurnView, View
+from ruster.client import Client
+from ruster.core.errors import RusterError
+from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.protocol.events import Event, Notice, Proactive
+
+__all__ = ["Conversation"]
+
+_LABEL = "\x1b[1mAI > \x1b[0m"
+
+
+class Conversation:
+    """One person talking in one session at a time."""
+
+    def __init__(self, client: Client, *, on_terminal: bool, as_json: bool) -> None:
+        self.client = client
+        self.session_id = ""
+        self.model = ""
+        self.think = True
+        self.on_terminal = on_terminal
+        self._as_json = as_json
+        self._listening: asyncio.Task[None] | None = None
+        self._answering = False
+        self._unsaid: list[str] = []
+
+    async def enter(self, session_id: str, model: str | None = None) -> None:
+        """Go to a session, created if it is missing; raises RusterError."""
+        created = await self.client.create(session_id, model)
+        self.model = created.model
+        if session_id != self.session_id or self._listening is None or self._listening.done():
+            self.session_id = session_id
+            await self.leave()
+            if self.on_terminal:
+                self._listening = spawn(self._listen(session_id), name="listen to the session")
+
+    async def leave(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            await cancel_and_wait(self._listening)
+            self._listening = None
+
+    async def say(self, message: str) -> Outcome:
+        """Send a message and show the answer; raises RusterError if it cannot be sent."""
+        self._answering = True
+        try:
+            return await TurnRun(self.client, self.session_id, self._view()).run(message)
+        finally:
+            self._answering = False
+            for line in self._unsaid:
+                print(line)
+            self._unsaid.clear()
+
+    def _view(self) -> View:
+        if self._as_json:
+            return JsonView()
+        return TurnView(_LABEL, think=self.think) if self.on_terminal else AnswerView()
+
+    async def _listen(self, session_id: str) -> None:
+        """Show what the agent says unasked, and what a person should know."""
+        try:
+            async with contextlib.aclosing(self.client.attach(session_id)) as events:
+                async for parsed in events:
+                    if parsed.turn is None:
+                        self._hear(parsed.event)
+        except RusterError as error:
+            self._tell(dim(f"[{visible(error.message)}]"))
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Proactive):
+            self._tell(f"{_LABEL}{visible(event.message)}")
+        elif isinstance(event, Notice):
+            self._tell(dim(f"[{visible(event.message)}]"))
+
+    def _tell(self, line: str) -> None:
+        """Print a line, after the answer if one is on its way."""
+        if self._answering:
+            self._unsaid.append(line)
+        else:
+            print(line, flush=True)

@@ -1,0 +1,83 @@
+"""``rusterctl``: the command line's entry point and its table of commands.
+
+Nothing heavy is imported here: ``rusterctl --help`` is a matter of milliseconds.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from ruster import __version__
+from ruster.cli.lazy import Entry, build_group
+
+__all__ = ["COMMANDS", "app", "main"]
+
+_HELP = """Talk to the ruster daemon.
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon, 130 Ctrl-C, 141 the reader
+of the output went away."""
+
+_SESSIONS = {
+    "list": Entry("Name the sessions.", "ruster.cli.sessions:list_sessions"),
+    "show": Entry("Print the end of a conversation.", "ruster.cli.sessions:show"),
+    "delete": Entry("Remove a session and all its files.", "ruster.cli.sessions:delete"),
+    "export": Entry("Write a conversation as Markdown or JSON Lines.", "ruster.cli.export:export"),
+}
+_CONFIG = {
+    "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
+    "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
+    "list": Entry("Print all settings.", "ruster.cli.settings:list_settings"),
+}
+COMMANDS = {
+    "chat": Entry("Talk to the agent.", "ruster.cli.chat:chat"),
+    "ask": Entry("Ask once and print the answer.", "ruster.cli.ask:ask"),
+    "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),
+    "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
+    "models": Entry("List the models that can answer now.", "ruster.cli.models:models"),
+    "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
+    "config": Entry("Read and change settings.", entries=_CONFIG),
+    "raw": Entry("Pipe JSON Lines to the daemon and back.", "ruster.cli.raw:raw"),
+}
+"""Every command, in the order of the help."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rusterctl {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print and leave."),
+    ] = False,
+) -> None:
+    return
+
+
+def app() -> typer.Typer:
+    """Build the command line."""
+    return build_group(_HELP, COMMANDS, callback=_options, add_completion=True)
+
+
+def main() -> None:
+    """Run ``rusterctl`` and leave with its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a command runs, Ctrl-C just ends us
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the locale cannot write becomes "?"
+    try:
+        app()(prog_name="rusterctl")
+    except Exception as error:  # noqa: BLE001 - the boundary: no traceback reaches a user
+        print(f"rusterctl: cannot start: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""``rusterctl status``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ruster.cli.options import JsonOption, SocketOption
+from ruster.cli.request import request
+from ruster.cli.tables import print_rows
+from ruster.protocol.events import StatusReport
+
+__all__ = ["status", "status_rows"]
+
+_MIB = 1 << 20
+
+
+def status(socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Tell how the daemon is."""
+    report = request(socket, StatusReport, "status", as_json)
+    if report is not None:
+        print_rows(("What", "Value"), status_rows(report))
+
+
+def status_rows(report: StatusReport) -> list[tuple[str, str]]:
+    """Word a report."""
+    rights = "may do everything" if report.privileged else "may chat"
+    return [
+        ("version", report.version),
+        ("process", str(report.pid)),
+        ("up for", str(timedelta(seconds=round(report.uptime_s)))),
+        ("default model", report.default_model),
+        ("connections", str(report.connections)),
+        ("open sessions", str(report.sessions_open)),
+        ("turns", f"{report.turns_total} ({report.turns_running} running, "
+                  f"{report.turns_failed} failed)"),
+        ("tokens", str(report.tokens_total)),
+        ("memory", f"{report.rss_bytes / _MIB:.1f} MiB"),
+        ("you", f"uid {report.uid}, {rights}"),
+    ]  # fmt: skip

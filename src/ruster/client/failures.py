@@ -1,0 +1,61 @@
+"""From an ``error`` event back to the exception of the error tree its code belongs to."""
+
+from __future__ import annotations
+
+from ruster.core.errors import (
+    ConfigError,
+    EngineCrashed,
+    ModelError,
+    ProtocolError,
+    ProviderError,
+    ProviderUnreachable,
+    RusterError,
+    SessionError,
+    StorageError,
+    ToolError,
+)
+from ruster.protocol.parsed import ParsedEvent
+
+__all__ = ["failure_of"]
+
+_FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
+    ProtocolError: (
+        "invalid_json", "line_too_long", "unknown_action", "invalid_command", "invalid_name",
+        "duplicate_id", "too_many_connections", "too_many_commands", "buffer_exceeded",
+        "reader_stalled",
+    ),
+    SessionError: (
+        "shutting_down", "session_not_found", "session_limit", "queue_full", "message_too_large",
+        "not_attached", "cursor_invalid", "cursor_expired", "not_permitted", "message_expired",
+        "answer_too_large",
+    ),
+    StorageError: ("storage_failed", "disk_full", "storage_read_only"),
+    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid"),
+    ProviderUnreachable: ("no_model", "provider_unreachable"),
+    ProviderError: (
+        "unknown_provider", "provider_failed", "provider_timeout", "provider_stream_cut",
+        "provider_protocol", "provider_mismatch", "provider_missing", "provider_broken",
+        "provider_rejected", "provider_unauthorized", "tools_unsupported", "engine_missing",
+    ),
+    ModelError: (
+        "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",
+        "not_a_chat_model", "not_an_embedder", "out_of_memory", "prompt_empty",
+        "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
+        "engine_closed", "engine_start_failed", "cancelled", "context_overflow",
+    ),
+    ToolError: ("tool_failed", "too_many_rounds"),
+}  # fmt: skip
+_CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
+
+
+def failure_of(parsed: ParsedEvent) -> RusterError:
+    """Make the exception of an error event, with the wire's ``code``, message and ``retryable``.
+
+    A code this version does not know becomes a plain RusterError.
+    """
+    code = str(getattr(parsed.event, "code", RusterError.default_code))
+    message = str(getattr(parsed.event, "error", "the daemon gave no reason"))
+    if code == EngineCrashed.default_code:
+        return EngineCrashed(message)
+    retryable = getattr(parsed.event, "retryable", None) is True
+    return _CLASS_OF.get(code, RusterError)(message, code=code, retryable=retryable)

@@ -1,0 +1,279 @@
+"""Lines to commands, and the promise that a published code is listed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ruster
+from ruster.core.errors import ProtocolError, RusterError
+from ruster.protocol.codec import BadLine, decode_command, encode_event, error_event
+from ruster.protocol.codes import ERROR_CODES, NOTICE_CODES
+from ruster.protocol.commands import COMMANDS, Attach, Ping, Send, SendMode
+from ruster.protocol.events import EVENTS, Pong, Response, ToolCallEvent
+
+FULL: dict[str, dict[str, Any]] = {
+    "create": {"session_id": "a", "model": "pinky/echo", "title": "t", "owner": 1},
+    "send": {"session_id": "a", "message": "m", "mode": "steer", "owner": 1},
+    "list": {"all": True},
+    "delete": {"session_id": "a", "owner": 1},
+    "history": {"session_id": "a", "limit": 1, "offset": 1, "owner": 1},
+    "attach": {"session_id": "a", "since": 1, "owner": 1},
+    "detach": {"session_id": "a", "owner": 1},
+    "cancel": {"session_id": "a", "turn": "t-1", "queued": True, "owner": 1},
+    "status": {},
+    "models": {},
+    "config_get": {"key": "k"},
+    "config_set": {"key": "k", "value": "v"},
+    "config_list": {},
+    "ping": {},
+}
+WRONG: dict[str, list[Any]] = {
+    "turn": [1, [], {}, True, "", "x" * 65],
+    "session_id": [1, None, [], {}, True, 1.5],
+    "model": [1, [], {}, True, "no-slash", "pinky/", "/x", "a b/c", "p/\n", "p/" + "x" * 600],
+    "title": [1, [], {}, True, "x" * 201],
+    "owner": ["0", 1.0, True, [], -1, 2**32, 10**30, 10**4000],
+    "message": [1, None, [], {}, True, ""],
+    "mode": [1, [], {}, True, "later", ""],
+    "all": [1, 0, "true", None, []],
+    "limit": ["1", 1.5, True, None, 0, -1, 1001, 10**30],
+    "offset": ["1", 1.5, True, None, -1, 2**53 + 1, 10**4000],
+    "since": ["1", 1.5, True, [], -1, 2**53 + 1, 10**4000],
+    "queued": [1, "yes", None, {}],
+    "key": [1, None, [], {}, True],
+    "value": [None, {}, [1], [[]]],
+    "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
+}
+
+
+def line(data: object) -> bytes:
+    return json.dumps(data).encode()
+
+
+def refused(data: bytes) -> BadLine:
+    with pytest.raises(BadLine) as caught:
+        decode_command(data)
+    assert caught.value.code in ERROR_CODES
+    return caught.value
+
+
+def test_every_action_is_decoded_with_all_its_fields() -> None:
+    assert FULL.keys() == COMMANDS.keys()
+    for action, fields in FULL.items():
+        assert {*fields, "action", "id"} == set(COMMANDS[action].model_fields)
+        command = decode_command(line({"action": action, "id": 7, **fields}))
+        assert type(command) is COMMANDS[action]
+        assert command.id == 7
+        for name, value in fields.items():
+            assert getattr(command, name) == value
+
+
+@pytest.mark.parametrize("action", FULL)
+def test_a_wrong_type_in_any_field_is_named(action: str) -> None:
+    good = {"action": action, **FULL[action]}
+    decode_command(line(good))
+    for name in [*FULL[action], "id"]:
+        for value in WRONG[name]:
+            error = refused(line(good | {name: value}))
+            assert error.code in ("invalid_command", "invalid_name"), (name, value)
+            assert name in error.message, (name, value, error.message)
+            assert len(error.message) < 500
+
+
+@pytest.mark.parametrize("action", FULL)
+def test_a_surplus_field_is_named(action: str) -> None:
+    error = refused(line({"action": action, **FULL[action], "surplus": 1}))
+    assert error.code == "invalid_command"
+    assert "surplus" in error.message
+
+
+@pytest.mark.parametrize("action", [a for a in FULL if "session_id" in FULL[a]])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "a\\b", ".x", "-x", "a..b", "x" * 65, "a b", "ä", "a\n", "a\0"],
+)
+def test_a_name_that_is_no_name_is_refused(action: str, name: str) -> None:
+    error = refused(line({"action": action, **FULL[action], "session_id": name}))
+    assert error.code == "invalid_name"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "invalid_json"),
+        (b"{", "invalid_json"),
+        (b"nonsense", "invalid_json"),
+        (b"[]", "invalid_json"),
+        (b"null", "invalid_json"),
+        (b'"ping"', "invalid_json"),
+        (b"1", "invalid_json"),
+        (b'{"action":"ping"}{}', "invalid_json"),
+        (b'{"action":"ping",}', "invalid_json"),
+        (b"{'action':'ping'}", "invalid_json"),
+        (b'{"action":"ping","id":NaN}', "invalid_json"),
+        (b'{"action":"ping","id":Infinity}', "invalid_json"),
+        (b'{"action":"ping","id":01}', "invalid_json"),
+        (b'{"action":"ping","id":"\\ud800"}', "invalid_json"),
+        (b'{"action":"ping","id":"\\udc00x"}', "invalid_json"),
+        (b'{"action":"ping","id":"\xff"}', "invalid_json"),
+        (b'{"action":"ping","id":"\x00"}', "invalid_json"),
+        (b'\xef\xbb\xbf{"action":"ping"}', "invalid_json"),
+        (b'{"action":"ping"}\x00', "invalid_json"),
+        (b'{"action":"ping","id":' + b"[" * 500 + b"]" * 500 + b"}", "invalid_json"),
+        (b'{"a":' * 5000, "invalid_json"),
+        (b'{"action":"ping","id":' + b"9" * 5000 + b"}", "invalid_json"),
+        (b"{}", "invalid_command"),
+        (b'{"action":null}', "invalid_command"),
+        (b'{"action":1}', "unknown_action"),
+        (b'{"action":["ping"]}', "unknown_action"),
+        (b'{"action":"Ping"}', "unknown_action"),
+        (b'{"action":"command"}', "unknown_action"),
+        (b'{"action":"__class__"}', "unknown_action"),
+        (b'{"command":"session"}', "invalid_command"),
+        (b'{"command":"session","arguments":[]}', "invalid_command"),
+        (b'{"command":"session","arguments":{}}', "invalid_command"),
+        (b'{"command":"session","arguments":{"action":1}}', "invalid_command"),
+        (b'{"command":"session","action":"ping"}', "invalid_command"),
+        (b'{"command":"nothing","arguments":{"action":"list"}}', "unknown_action"),
+        (b'{"command":["session"],"arguments":{"action":"list"}}', "unknown_action"),
+        (b'{"command":"skill","arguments":{"action":"nothing"}}', "unknown_action"),
+    ],
+)
+def test_a_bad_line_is_one_typed_error(data: bytes, code: str) -> None:
+    assert refused(data).code == code
+
+
+@pytest.mark.parametrize("size", [1, 1000, (1 << 20) - 40])
+@pytest.mark.parametrize("form", ['{"action":"%s"}', '{"%s":1}', '{"action":"ping","%s":1}'])
+def test_a_message_quotes_a_long_name_briefly(form: str, size: int) -> None:
+    assert len(refused((form % ("x" * size)).encode()).message) < 500
+
+
+def test_the_nearest_action_is_named() -> None:
+    assert "'history'" in refused(line({"action": "histroy"})).message
+
+
+def test_the_envelope_means_the_same() -> None:
+    flat = decode_command(line({"action": "send", "session_id": "a", "message": "m", "id": "x"}))
+    arguments = {"action": "send", "session_id": "a", "message": "m"}
+    outside = decode_command(line({"command": "session", "arguments": arguments, "id": "x"}))
+    inside = decode_command(line({"command": "session", "arguments": {**arguments, "id": "x"}}))
+    assert flat == outside == inside == Send(session_id="a", message="m", id="x")
+    config = {"command": "config", "arguments": {"action": "get", "key": "k"}}
+    assert decode_command(line(config)).action == "config_get"
+
+
+def test_a_bad_line_is_answered_with_what_could_be_read_of_it() -> None:
+    error = refused(line({"action": "send", "session_id": "work", "id": "x", "message": 1}))
+    assert (error.command_id, error.session_id) == ("x", "work")
+    error = refused(line({"action": "nothing", "id": 5}))
+    assert error.command_id == 5
+    error = refused(line({"command": "nothing", "arguments": {}, "id": 5}))
+    assert error.command_id == 5
+    error = refused(line({"action": "send", "session_id": "x" * 100, "id": [], "message": "m"}))
+    assert (error.command_id, error.session_id) == (None, None)
+
+
+def test_white_space_and_line_ends_of_any_system_are_taken() -> None:
+    assert decode_command(b' \t{ "action" : "ping" } \r\n') == Ping()
+    assert decode_command(b'{"action":"attach","session_id":"a","since":0}') == Attach(
+        session_id="a", since=0
+    )
+
+
+@pytest.mark.parametrize("mode", list(SendMode))
+def test_every_mode_is_taken(mode: SendMode) -> None:
+    data = {"action": "send", "session_id": "a", "message": "m", "mode": mode.value}
+    command = decode_command(line(data))
+    assert isinstance(command, Send)
+    assert command.mode is mode
+
+
+@pytest.mark.parametrize("command_id", [0, -(2**53), 2**53, "a", 'ü\n"\\', "x" * 128])
+def test_an_event_is_stamped_with_what_is_given(command_id: str | int) -> None:
+    event = Response(session_id="a", delta='\u2028 "\\ \n 🦀')
+    data = encode_event(event, turn="t-1", seq=3, command_id=command_id)
+    assert data.count(b"\n") == 1
+    assert data.endswith(b"}\n")
+    assert json.loads(data) == {
+        "event": "response",
+        "session_id": "a",
+        "delta": '\u2028 "\\ \n 🦀',
+        "done": False,
+        "turn": "t-1",
+        "seq": 3,
+        "id": command_id,
+    }
+    assert encode_event(Pong()) == b'{"event":"pong"}\n'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Response(session_id="a", delta="half \ud83d a pair"),
+        ToolCallEvent(
+            session_id="a", tool="t\udc00", arguments={"x\ud800": ["\udfff"]}, call_id="1"
+        ),
+        error_event(RusterError("odd \ud800 text")),
+    ],
+)
+def test_text_that_has_no_utf8_is_still_told(event: Response) -> None:
+    """Models and plug-ins may produce it; a turn must never be without an end because of it."""
+    data = json.loads(encode_event(event, turn="t", seq=1, command_id="i"))
+    assert (data["turn"], data["seq"], data["id"]) == ("t", 1, "i")
+    assert "?" in json.dumps(data)
+
+
+def test_numbers_that_json_does_not_have_are_null() -> None:
+    event = ToolCallEvent(
+        session_id="a", tool="t", arguments={"x": float("nan"), "y": float("inf")}, call_id="1"
+    )
+    data = json.loads(encode_event(event), parse_constant=lambda text: pytest.fail(text))
+    assert data["arguments"] == {"x": None, "y": None}
+
+
+def test_an_error_event_has_the_fields_of_the_protocol() -> None:
+    error = ProtocolError("do this", code="queue_full")
+    assert encode_event(error_event(error, session_id="a"), command_id=1) == (
+        b'{"event":"error","code":"queue_full","error":"do this","session_id":"a","id":1}\n'
+    )
+    error.retryable = True
+    assert json.loads(encode_event(error_event(error)))["retryable"] is True
+
+
+# The list of codes
+
+NOT_ON_THE_WIRE = {"already_running", "socket_taken", "daemon_unreachable"}
+"""Codes of errors while there is no connection: at the start, and in clients."""
+_CODE = re.compile(r'(?:default_code|\bcode)\s*(?::\s*str\s*)?=\s*"([a-z_]+)"')
+
+
+def test_every_code_in_the_source_is_listed() -> None:
+    root = Path(ruster.__file__).parent
+    found = {
+        code: path.relative_to(root)
+        for path in root.rglob("*.py")
+        for code in _CODE.findall(path.read_text("utf-8"))
+    }
+    assert "queue_full" in found
+    unlisted = found.keys() - ERROR_CODES.keys() - NOTICE_CODES.keys() - NOT_ON_THE_WIRE
+    assert not unlisted, {code: found[code] for code in unlisted}
+
+
+def test_every_listed_code_is_said_somewhere() -> None:
+    text = "\n".join(
+        path.read_text("utf-8")
+        for path in Path(ruster.__file__).parent.rglob("*.py")
+        if path.name != "codes.py"
+    )
+    assert not [code for code in (*ERROR_CODES, *NOTICE_CODES) if f'"{code}"' not in text]
+
+
+def test_every_event_has_its_own_kind() -> None:
+    kinds = [event.model_fields["event"].default for event in EVENTS]
+    assert len(set(kinds)) == len(kinds)
