@@ -106,6 +106,19 @@ class Context:
         """Let a sequence share another's cells of positions ``start`` to ``end``."""
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
 
+    def save(self, sequence: int) -> bytearray:
+        """Copy a sequence's cells out, in llama.cpp's own form; empty when that fails."""
+        size = lib.llama_state_seq_get_size(self._handle, sequence)
+        state = bytearray(size)
+        buffer = (ctypes.c_uint8 * size).from_buffer(state)
+        done = lib.llama_state_seq_get_data(self._handle, buffer, size, sequence)
+        return state if done == size else bytearray()
+
+    def restore(self, sequence: int, state: bytearray) -> bool:
+        """Fill an empty sequence with saved cells; False when they do not fit this context."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        return bool(lib.llama_state_seq_set_data(self._handle, buffer, len(state), sequence))
+
     def clear(self) -> None:
         """Drop all cells."""
         if self._memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -11,16 +12,21 @@ from ruster.core.errors import ModelError, RusterError
 from ruster.core.inference import Complete, Usage
 from ruster.core.messages import Message, Role
 from ruster.core.orchestration import Embed, Embedding, Infer, ModelReady
+from ruster.engine import native
 from ruster.engine.answer import Answer
 from ruster.engine.context import Context, Decoded
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
 from ruster.engine.model import LoadedModel, normalised
 from ruster.engine.native import CancelFlag
+from ruster.engine.parking import NoParking, Parking, SnapshotParking
 from ruster.engine.scheduler import Scheduler
 from ruster.engine.settings import EngineSettings
+from ruster.engine.snapshots import SnapshotFolder, model_key
 
 __all__ = ["Lane"]
+
+_log = logging.getLogger("ruster.engine")
 
 
 @dataclass(eq=False, slots=True)
@@ -95,8 +101,7 @@ class Lane:
 
     def _close_chat(self) -> None:
         if self._chat is not None:
-            self._chat.park_all()
-            self._chat.context.close()
+            self._chat.close()
             self._chat = None
 
     def _window(self, asked: int | None) -> int:
@@ -123,7 +128,21 @@ class Lane:
         settings = self._settings
         cells = max(window, settings.kv_cells or 0)
         context = Context(self.model, cells, settings, self._flag, sequences=settings.max_sequences)
-        return Scheduler(context, self._inbox, prefill_chunk=settings.prefill_chunk)
+        return Scheduler(
+            context, self._inbox, prefill_chunk=settings.prefill_chunk, parking=self._parking()
+        )
+
+    def _parking(self) -> Parking:
+        settings = self._settings
+        if settings.snapshot_folder is None:
+            return NoParking()
+        try:
+            key = model_key(self.model.path, {"library": native.version()})
+            folder = SnapshotFolder(settings.snapshot_folder, settings.snapshot_bytes, key)
+        except OSError as error:
+            _log.warning("no snapshots in %s: %s", settings.snapshot_folder, error)
+            return NoParking()
+        return SnapshotParking(folder)
 
     def _job(self, ticket: Ticket, command: Infer, window: int) -> Job:
         messages = command.messages or (Message(Role.USER, command.prompt),)

@@ -58,12 +58,20 @@ class Runner:
         """Work until the inbox is closed; ``flush`` sends what a step has brought."""
         self._flush = flush
         while not self._inbox.closed:
-            busy = bool(self._waiting) or (self._lane is not None and self._lane.busy)
-            self._waiting.extend(self._inbox.collect(0 if busy else None))
-            self._begin_waiting()
-            if self._lane is not None and self._lane.busy:
-                self._step(self._lane)
-            flush()
+            self.work()
+        self.close()
+
+    def work(self) -> None:
+        """Take what is new, waiting for it when there is nothing to do, and do one step."""
+        busy = bool(self._waiting) or (self._lane is not None and self._lane.busy)
+        self._waiting.extend(self._inbox.collect(0 if busy else None))
+        self._begin_waiting()
+        if self._lane is not None and self._lane.busy:
+            self._step(self._lane)
+        self._flush()
+
+    def close(self) -> None:
+        """Unload everything; sessions are kept for another time."""
         self._unload()
 
     def _step(self, lane: Lane) -> None:

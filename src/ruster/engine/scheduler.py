@@ -11,43 +11,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ruster.core.errors import ModelError, RusterError
 from ruster.engine.context import Context, Decoded
 from ruster.engine.inbox import Inbox
 from ruster.engine.job import Job
 from ruster.engine.pace import PrefillPace, split_budget
+from ruster.engine.parking import NoParking, Parking
 from ruster.engine.prefix import common_prefix
 from ruster.engine.slots import Slot, SlotTable
 
-__all__ = ["NoParking", "Parking", "Scheduler"]
+__all__ = ["Scheduler"]
 
 _MARGIN = 32  # cells an answer should find free when its request begins
 _WORTH_WAITING = 16  # tokens a leader must save for its followers to wait
-
-
-class Parking(Protocol):
-    """Where a sequence's cells go when their room is needed, and come back from."""
-
-    def park(self, table: SlotTable, slot: Slot) -> None:
-        """Keep what a slot holds, if it is worth it."""
-        ...
-
-    def restore(self, table: SlotTable, slot: Slot, job: Job) -> bool:
-        """Fill an empty slot with what was kept of the job's session; False when nothing fits."""
-        ...
-
-
-class NoParking:
-    """Keeps nothing."""
-
-    def park(self, table: SlotTable, slot: Slot) -> None:
-        """Let it go."""
-
-    def restore(self, table: SlotTable, slot: Slot, job: Job) -> bool:
-        """There is nothing."""
-        return False
 
 
 @dataclass(slots=True)
@@ -109,10 +86,13 @@ class Scheduler:
         for slot in self.table.slots:
             self.table.clear(slot)
 
-    def park_all(self) -> None:
-        """Keep what the idle sequences hold, the last used first."""
-        for slot in reversed(self.table.idle()):
+    def close(self) -> None:
+        """Keep what the sequences hold, the last used first, and free the context."""
+        held = [slot for slot in self.table.slots if slot.tokens]
+        for slot in sorted(held, key=lambda slot: (slot.busy, slot.used_at), reverse=True):
             self._parking.park(self.table, slot)
+        self.context.close()
+        self._parking.close()
 
     # Beginning and ending
 
@@ -190,10 +170,34 @@ class Scheduler:
                 other.session = None
         slot.session = job.session
         job.begin(slot)
-        self.table.rewind(slot, common_prefix(slot.tokens, job.target[:-1]))
+        wanted = job.target[:-1]
+        self.table.rewind(slot, common_prefix(slot.tokens, wanted))
+        self._wake(slot, wanted)
         self._borrow(job, slot)
         if not job.touched:
             job.cached = len(slot.tokens)
+
+    def _wake(self, slot: Slot, wanted: list[int]) -> None:
+        """Put back what was kept of the slot's session, if no live sequence has more."""
+        known = len(slot.tokens)
+        if len(wanted) - known < _WORTH_WAITING or slot.session is None:
+            return
+        held = self._parking.find(slot.session, wanted)
+        if held is None or held.useful < known + _WORTH_WAITING:
+            return
+        if self.context.can_copy and self.table.donor(slot, wanted)[1] >= held.useful:
+            return
+        self.table.rewind(slot, 0)
+        for other in self.table.idle():
+            if held.tokens <= self.table.free:
+                break
+            self._evict(other)
+        if held.tokens <= self.table.free:
+            self._parking.restore(self.table, slot, held)
+
+    def _evict(self, slot: Slot) -> None:
+        self._parking.park(self.table, slot)
+        self.table.clear(slot)
 
     # Sharing prefixes
 
@@ -300,8 +304,7 @@ class Scheduler:
         """Free cells: of an idle sequence, else of the request that came last."""
         idle = self.table.idle()
         if idle:
-            self._parking.park(self.table, idle[0])
-            self.table.clear(idle[0])
+            self._evict(idle[0])
             return
         last = max(self._jobs, key=lambda job: job.order)
         if len(self._jobs) > 1:
@@ -321,8 +324,7 @@ class Scheduler:
         self._waiting.appendleft(job)
         self._blocked = True  # until another one ends
         if slot is not None:
-            self._parking.park(self.table, slot)
-            self.table.clear(slot)
+            self._evict(slot)
 
     def _draw(self, parts: list[_Part]) -> None:
         """Draw the next token of every job that has been read to its end."""

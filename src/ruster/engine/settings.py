@@ -39,6 +39,12 @@ class EngineSettings(BaseModel):
     kv_cells: int | None = Field(default=None, ge=16, le=1 << 24)
     """Tokens that all conversations of a model together keep in memory; none means one window."""
 
+    snapshot_folder: Path | None = None
+    """Where conversations go when they lose their place in memory; none: they are read again."""
+
+    snapshot_bytes: int = Field(default=2 << 30, ge=0)
+    """How large that folder may grow; what was unused longest is deleted first."""
+
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 

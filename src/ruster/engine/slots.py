@@ -91,6 +91,15 @@ class SlotTable:
         target.tokens.extend(source.tokens[start:count])
         target.cells.extend(cells)
 
+    def adopt(self, slot: Slot, tokens: Sequence[int], state: bytearray) -> bool:
+        """Fill an empty slot from a saved state; False, and still empty, when that fails."""
+        if not self.context.restore(slot.number, state):
+            self.context.keep(0, slot.number)
+            return False
+        self.extend(slot, tokens)
+        slot.saved = len(tokens)
+        return True
+
     def donor(self, target: Slot, tokens: Sequence[int]) -> tuple[Slot | None, int]:
         """Return the other slot that holds most of the first ``tokens``, and how many."""
         best: Slot | None = None

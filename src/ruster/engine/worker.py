@@ -29,7 +29,7 @@ from ruster.engine.settings import EngineSettings
 __all__ = ["MAX_FRAME_BYTES", "main"]
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_GRACE_S = 1.0
+_GRACE = 0.8  # of the time the daemon waits for the end: it must not come to a kill
 
 
 class Engine(Protocol):
@@ -83,7 +83,10 @@ def main() -> None:
     settings = EngineSettings.model_validate_json(sys.argv[1] if len(sys.argv) > 1 else "{}")
     engine = _make_engine(settings)
     reader = threading.Thread(
-        target=_read, args=(sys.stdin.buffer, engine.inbox, output), name="reader", daemon=True
+        target=_read,
+        args=(sys.stdin.buffer, engine.inbox, output, settings),
+        name="reader",
+        daemon=True,
     )
     reader.start()
     engine.run(output.flush)
@@ -128,7 +131,7 @@ def _take_stdout() -> BinaryIO:
     return file
 
 
-def _read(file: BinaryIO, inbox: Inbox, output: Output) -> None:
+def _read(file: BinaryIO, inbox: Inbox, output: Output, settings: EngineSettings) -> None:
     """Take commands until stdin ends, then end the process, even from within native code."""
     while True:
         line = file.readline(MAX_FRAME_BYTES)
@@ -147,7 +150,7 @@ def _read(file: BinaryIO, inbox: Inbox, output: Output) -> None:
             break
         _accept(message, inbox, output)
     inbox.close()
-    timer = threading.Timer(_GRACE_S, os._exit, (0,))
+    timer = threading.Timer(_GRACE * settings.stop_timeout_s, os._exit, (0,))
     timer.daemon = True
     timer.start()
 

@@ -17,7 +17,8 @@ from ruster.engine.context import Context, Decoded
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
 from ruster.engine.model import LoadedModel
-from ruster.engine.scheduler import Parking, Scheduler
+from ruster.engine.parking import Parking
+from ruster.engine.scheduler import Scheduler
 from ruster.engine.settings import EngineSettings
 
 __all__ = ["GREEDY", "Asked", "Desk", "open_desk"]
@@ -130,4 +131,4 @@ def open_desk(
     """Make a desk on one thread; ``settings`` are those of the engine."""
     desk = Desk(model, EngineSettings(threads=1, **settings), cells, parking)
     yield desk
-    desk.context.close()
+    desk.scheduler.close()

@@ -250,6 +250,31 @@ async def test_one_worker_switches_between_models(
         await host.aclose()
 
 
+@pytest.mark.parametrize("how", ["unload", "restart", "another model"])
+async def test_a_session_wakes_warm(
+    scripted: Path, tiny_f32: Path, tmp_path: Path, how: str
+) -> None:
+    settings = EngineSettings(threads=1, snapshot_folder=tmp_path / "kv")
+    request = replace(ask("Hello! " + "Please be brief. " * 50), session="work")
+    host = EngineHost(settings)
+    try:
+        assert (await read(host.infer(scripted, request))).usage.cached == 0
+        if how == "unload":
+            await host.unload()
+        elif how == "another model":
+            await host.load(tiny_f32)
+        else:
+            await host.aclose()
+            host = EngineHost(settings)
+        answer = await read(host.infer(scripted, request))
+        assert answer.text == DEFAULT.text
+        assert answer.usage.cached == answer.usage.prompt - 1
+        other = await read(host.infer(scripted, replace(request, session="other")))
+        assert other.usage.cached == other.usage.prompt - 1  # copied from the live sequence
+    finally:
+        await host.aclose()
+
+
 async def test_the_window_of_a_file(host: EngineHost, scripted: Path, tmp_path: Path) -> None:
     assert await host.context_size(scripted) == 8192
     assert await host.context_size(tmp_path / "none.gguf") is None
