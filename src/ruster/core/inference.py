@@ -7,8 +7,10 @@ failure is an exception of the error tree, never an event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
@@ -20,10 +22,12 @@ __all__ = [
     "InferenceConfig",
     "InferenceEvent",
     "InferenceRequest",
+    "Logprobs",
     "ProcessStart",
     "Sampling",
     "Thought",
     "ThoughtPhase",
+    "TokenLogprob",
     "ToolCallRequest",
     "Usage",
 ]
@@ -31,7 +35,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. Defaults follow the field's common local-model settings."""
+    """How the next token is drawn. Defaults follow the field's common local-model settings.
+
+    ``grammar`` (GBNF, its rule ``root``) holds the answer to a form; ``logprobs`` asks for
+    ``Logprobs`` events with so many alternatives per token. Both are for the embedded engine.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -39,16 +47,23 @@ class Sampling:
     min_p: float = 0.0
     repetition_penalty: float = 1.1
     seed: int | None = None
+    grammar: str | None = None
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How an inference behaves apart from sampling. ``context_size`` and limits are in tokens."""
+    """How an inference behaves apart from sampling. ``context_size`` and limits are in tokens.
+
+    With ``json_schema`` (a JSON Schema object) the answer is one JSON value of that shape, from
+    providers that can hold a model to it.
+    """
 
     max_tokens: int | None = None
     context_size: int | None = None
     stop: tuple[str, ...] = ()
     show_thinking: bool = True
+    json_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,25 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How likely a token was: the natural logarithm of its probability before sampling.
+
+    ``top`` are the likeliest tokens with theirs, if asked for.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """How likely the next tokens of the answer were; only when asked for."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallRequest:
     """The model asks for one complete tool call."""
 
@@ -134,4 +168,4 @@ class Complete:
     reason: FinishReason = FinishReason.STOP
 
 
-InferenceEvent = ProcessStart | Thought | Content | ToolCallRequest | Usage | Complete
+InferenceEvent = ProcessStart | Thought | Content | Logprobs | ToolCallRequest | Usage | Complete
