@@ -11,24 +11,28 @@ import sys
 import time
 
 from ruster.agent.context import SYSTEM_PROMPT
-from ruster.core.inference import Behaviour, InferenceConfig, Usage
+from ruster.core.inference import Behaviour, Complete, InferenceConfig, Usage
 from ruster.core.messages import Message, Role
-from ruster.core.orchestration import EngineBody, Infer
-from ruster.engine.runner import SerialRunner
+from ruster.core.orchestration import EngineBody, EngineFailure, Infer
+from ruster.engine.inbox import Ticket
+from ruster.engine.runner import Runner
 from ruster.engine.settings import EngineSettings
 
 
 def main() -> None:
     """Answer until the input ends."""
     model, max_tokens = sys.argv[1], int(sys.argv[2])
-    runner = SerialRunner(EngineSettings())
+    runner = Runner(EngineSettings())
     config = InferenceConfig(Behaviour(max_tokens=max_tokens))
     for line in sys.stdin:
         made: list[EngineBody] = []
         system = Message(Role.SYSTEM, SYSTEM_PROMPT)
         messages = (system, Message(Role.USER, line.strip()))
         started = time.perf_counter()
-        runner.run(Infer(model=model, config=config, messages=messages), made.append)
+        command = Infer(model=model, config=config, messages=messages)
+        runner.inbox.put(Ticket(command, made.append))
+        while not made or not isinstance(made[-1], (Complete, EngineFailure)):
+            runner.work()
         seconds = time.perf_counter() - started
         tokens = sum(body.completion for body in made if isinstance(body, Usage))
         print(json.dumps({"tokens": tokens, "seconds": seconds}), flush=True)

@@ -22,10 +22,12 @@ __all__ = [
     "InferenceConfig",
     "InferenceEvent",
     "InferenceRequest",
+    "Logprobs",
     "ProcessStart",
     "Sampling",
     "Thought",
     "ThoughtPhase",
+    "TokenLogprob",
     "ToolCallRequest",
     "Usage",
 ]
@@ -33,7 +35,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. Defaults follow the field's common local-model settings."""
+    """How the next token is drawn. Defaults follow the field's common local-model settings.
+
+    ``grammar`` (GBNF, its rule ``root``) holds the answer to a form; ``logprobs`` asks for
+    ``Logprobs`` events with so many alternatives per token. Both are for the embedded engine.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -41,6 +47,8 @@ class Sampling:
     min_p: float = 0.0
     repetition_penalty: float = 1.1
     seed: int | None = None
+    grammar: str | None = None
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,25 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How likely a token was: the natural logarithm of its probability before sampling.
+
+    ``top`` are the likeliest tokens with theirs, if asked for.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """How likely the next tokens of the answer were; only when asked for."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallRequest:
     """The model asks for one complete tool call."""
 
@@ -147,4 +174,4 @@ class Complete:
     reason: FinishReason = FinishReason.STOP
 
 
-InferenceEvent = ProcessStart | Thought | Content | ToolCallRequest | Usage | Complete
+InferenceEvent = ProcessStart | Thought | Content | Logprobs | ToolCallRequest | Usage | Complete

@@ -20,10 +20,12 @@ from ruster.core.inference import (
     Content,
     FinishReason,
     InferenceConfig,
+    Logprobs,
     ProcessStart,
     Sampling,
     Thought,
     ThoughtPhase,
+    TokenLogprob,
     ToolCallRequest,
     Usage,
 )
@@ -246,6 +248,8 @@ def _event_to_json(event: Any) -> Any:
             return {"Thought": "Start" if phase is ThoughtPhase.START else "Stop"}
         case Complete(reason):
             return "Complete" if reason is FinishReason.STOP else {"Complete": reason.value}
+        case Logprobs(tokens):
+            return {"Logprobs": [asdict(token) for token in tokens]}
         case Embedding(vector):
             return {"Embedding": list(vector)}
         case ToolCallRequest(call):
@@ -298,8 +302,15 @@ def _event_from_json(value: Any) -> EngineBody:
             return Complete(FinishReason(content or "stop"))
         case "Embedding":
             return Embedding(tuple(float(number) for number in content))
+        case "Logprobs":
+            return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":
             return ToolCallRequest(ToolCall(**content))
         case "Usage":
             return Usage(**content)
     raise ValueError(f"unknown event {tag!r}")
+
+
+def _logprob_from_json(entry: dict[str, Any]) -> TokenLogprob:
+    top = tuple((_text(token), float(logprob)) for token, logprob in entry.get("top", ()))
+    return TokenLogprob(_text(entry["token"]), float(entry["logprob"]), top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,51 +14,63 @@ from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag, abort_callback, lib
 from ruster.engine.settings import EngineSettings, physical_cores
 
-__all__ = ["Context"]
+__all__ = ["Context", "Decoded"]
 
-_KV_FULL, _ABORTED = 1, 2
+
+class Decoded(Enum):
+    """How a step ended: done, no cell free (nothing was done), or ended by the flag."""
+
+    DONE = 0
+    FULL = 1
+    ABORTED = 2
 
 
 class Context:
-    """One context of a model, of ``window`` tokens, for text or (``embeddings``) for vectors.
+    """One context of a model: ``cells`` for tokens, for text or (``embeddings``) for vectors.
 
+    Its ``sequences`` share the cells, so that copying a prefix from one to another costs nothing.
     Raises ModelError (``out_of_memory``) when llama.cpp cannot make it.
     """
 
     def __init__(
         self,
         model: LoadedModel,
-        window: int,
+        cells: int,
         settings: EngineSettings,
         cancel: CancelFlag,
         *,
+        sequences: int = 1,
         embeddings: bool = False,
     ) -> None:
         threads = settings.threads or physical_cores()
         params = lib.llama_context_default_params()
-        params.n_ctx = window
-        params.n_batch = min(settings.batch_size, window)
+        params.n_ctx = cells
+        params.n_batch = max(min(settings.batch_size, cells), sequences)
+        params.n_seq_max = sequences
+        params.kv_unified = True
         if embeddings:
-            params.n_batch = params.n_ubatch = window  # a text is read in one step
+            params.n_batch = params.n_ubatch = cells  # a text is read in one step
             params.embeddings = True
             if not model.embeds_only:
                 params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
-        params.n_seq_max = 1
+        else:
+            params.n_outputs_max = sequences  # one logit row each, not one per prompt token
         params.n_threads = params.n_threads_batch = threads
         params.abort_callback = abort_callback
         params.abort_callback_data = cancel.address
         params.no_perf = True
-        self._cancel = cancel
         self._handle = lib.llama_init_from_model(model.handle, params)
         if not self._handle:
             raise ModelError(
-                f"there is not enough memory for a window of {window} tokens; "
+                f"there is not enough memory for a window of {cells} tokens; "
                 "choose a smaller context_size or model",
                 code="out_of_memory",
             )
         self._memory = lib.llama_get_memory(self._handle)
-        self.window = window
+        self.cells = cells
+        self.sequences = sequences
         self.batch = Batch(int(params.n_batch))
+        self.can_copy = bool(self._memory) and not model.is_recurrent
         self._dimensions = model.dimensions
         self._vocab_size = model.vocab_size
 
@@ -72,20 +85,15 @@ class Context:
         """The native context, for samplers."""
         return self._handle
 
-    def decode(self) -> None:
-        """Decode the batch.
+    def decode(self) -> Decoded:
+        """Decode the batch; raises ModelError (``decode_failed``).
 
-        Raises ModelError: ``cancelled`` when the flag was set meanwhile, ``context_overflow`` when
-        no cell is free, ``decode_failed`` for anything else.
+        After anything but ``DONE`` the caller drops what a step may have left half done.
         """
         run = lib.llama_decode if self._memory else lib.llama_encode
         result = run(self._handle, self.batch.native)
-        if result == 0 and not self._cancel.is_set():
-            return
-        if self._cancel.is_set() or result == _ABORTED:
-            raise ModelError("the request was cancelled", code="cancelled")
-        if result == _KV_FULL:
-            raise ModelError("the model's window is full", code="context_overflow")
+        if 0 <= result <= 2:
+            return Decoded(result)
         raise ModelError(f"llama.cpp failed to decode (code {result})", code="decode_failed")
 
     def keep(self, count: int, sequence: int = 0) -> bool:
@@ -93,6 +101,23 @@ class Context:
         if not self._memory:
             return count == 0
         return bool(lib.llama_memory_seq_rm(self._memory, sequence, count, -1))
+
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let a sequence share another's cells of positions ``start`` to ``end``."""
+        lib.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def save(self, sequence: int) -> bytearray:
+        """Copy a sequence's cells out, in llama.cpp's own form; empty when that fails."""
+        size = lib.llama_state_seq_get_size(self._handle, sequence)
+        state = bytearray(size)
+        buffer = (ctypes.c_uint8 * size).from_buffer(state)
+        done = lib.llama_state_seq_get_data(self._handle, buffer, size, sequence)
+        return state if done == size else bytearray()
+
+    def restore(self, sequence: int, state: bytearray) -> bool:
+        """Fill an empty sequence with saved cells; False when they do not fit this context."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        return bool(lib.llama_state_seq_set_data(self._handle, buffer, len(state), sequence))
 
     def clear(self) -> None:
         """Drop all cells."""

@@ -21,6 +21,7 @@ from ruster.core.inference import (
     Content,
     InferenceEvent,
     InferenceRequest,
+    Logprobs,
     ProcessStart,
     Thought,
     Usage,
@@ -102,7 +103,7 @@ class EngineHost:
         )
         async with self._request(command) as stream:
             while (body := await stream.next()) is not None:
-                if isinstance(body, (Content, ProcessStart, Thought, Usage, Complete)):
+                if isinstance(body, (Content, ProcessStart, Thought, Logprobs, Usage, Complete)):
                     yield body
 
     async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:

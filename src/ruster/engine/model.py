@@ -81,6 +81,13 @@ class LoadedModel:
         architecture = self.meta("general.architecture") or ""
         return self.meta(f"{architecture}.attention.causal") == "false"
 
+    @cached_property
+    def is_recurrent(self) -> bool:
+        """Whether it keeps a running state that cannot go back to an earlier token."""
+        return bool(
+            lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
+        )
+
     def tokenize(self, text: str, *, special: bool, start: bool = False) -> list[int]:
         """Return the tokens of ``text``.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+from importlib import metadata
 from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
-__all__ = ["CancelFlag", "abort_callback", "lib", "start"]
+__all__ = ["CancelFlag", "abort_callback", "lib", "start", "version"]
 
 _WARN, _CONTINUED = 3, 5
 _last_level = 0
@@ -26,6 +27,11 @@ def _log(level: int, text: bytes, _data: Any) -> None:
         _last_level = level
     if _last_level >= _WARN and text.strip(b".\n"):
         os.write(2, text)
+
+
+def version() -> str:
+    """Return the binding's version, with which its library and its state format may change."""
+    return metadata.version("llama-cpp-python")
 
 
 def start() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ruster.core.errors import ModelError
 from ruster.core.inference import Sampling
 from ruster.engine.context import Context
+from ruster.engine.grammar import Grammar
 from ruster.engine.model import LoadedModel
 from ruster.engine.native import lib
 
 __all__ = ["Sampler"]
 
 _PENALTY_TOKENS = 64
+_MAX_LOGPROBS = 20
 
 
 class Sampler:
@@ -18,11 +20,13 @@ class Sampler:
 
     The order is llama.cpp's own: repetition penalty (over the last 64 tokens of the answer, not of
     the prompt), top-k, top-p, min-p, temperature, draw. Temperature 0 takes the likeliest token.
-    Raises ModelError (``sampling_invalid``) for settings that make no sense.
+    ``grammar`` is GBNF. Raises ModelError: ``sampling_invalid`` for settings that make no sense,
+    ``grammar_invalid``.
     """
 
-    def __init__(self, model: LoadedModel, sampling: Sampling) -> None:
+    def __init__(self, model: LoadedModel, sampling: Sampling, grammar: str | None = None) -> None:
         _check(sampling)
+        self._grammar = Grammar(model, grammar) if grammar is not None else None
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         if sampling.repetition_penalty != 1.0:
             penalty = sampling.repetition_penalty
@@ -51,13 +55,19 @@ class Sampler:
 
     def sample(self, context: Context, index: int) -> int:
         """Draw the token after the batch's token ``index``, which must have asked for output."""
-        return int(lib.llama_sampler_sample(self._chain, context.handle, index))
+        if self._grammar is None:
+            return int(lib.llama_sampler_sample(self._chain, context.handle, index))
+        token = self._grammar.draw(context.logits(index), self._chain)
+        lib.llama_sampler_accept(self._chain, token)
+        return token
 
     def close(self) -> None:
         """Free the chain."""
         if self._chain:
             lib.llama_sampler_free(self._chain)
             self._chain = None
+        if self._grammar is not None:
+            self._grammar.close()
 
 
 def _check(sampling: Sampling) -> None:
@@ -66,6 +76,7 @@ def _check(sampling: Sampling) -> None:
         "top_p": not 0 <= sampling.top_p <= 1,
         "min_p": not 0 <= sampling.min_p <= 1,
         "repetition_penalty": not 0 < sampling.repetition_penalty <= 100,
+        "logprobs": not 0 <= (sampling.logprobs or 0) <= _MAX_LOGPROBS,
         "top_k": not -1 <= sampling.top_k < 1 << 31,
     }
     for name, is_wrong in wrong.items():

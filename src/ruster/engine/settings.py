@@ -30,6 +30,21 @@ class EngineSettings(BaseModel):
     batch_size: int = Field(default=512, ge=1, le=8192)
     """Tokens of a prompt that are decoded in one step."""
 
+    prefill_chunk: int = Field(default=256, ge=1, le=8192)
+    """Most tokens of prompts that one step carries while other answers are being written."""
+
+    max_sequences: int = Field(default=8, ge=1, le=64)
+    """Conversations that a model keeps in memory; as many answers are written at once."""
+
+    kv_cells: int | None = Field(default=None, ge=16, le=1 << 24)
+    """Tokens that all conversations of a model together keep in memory; none means one window."""
+
+    snapshot_folder: Path | None = None
+    """Where conversations go when they lose their place in memory; none: they are read again."""
+
+    snapshot_bytes: int = Field(default=2 << 30, ge=0)
+    """How large that folder may grow; what was unused longest is deleted first."""
+
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
@@ -18,155 +17,110 @@ from ruster.core.errors import ModelError, ProtocolError, RusterError
 from ruster.core.orchestration import (
     Cancel,
     EngineBody,
-    EngineCommand,
     EngineFailure,
     EngineInput,
     EngineOutput,
     Stop,
 )
 from ruster.core.orchestration_json import dump_output, parse_input
+from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.settings import EngineSettings
 
 __all__ = ["MAX_FRAME_BYTES", "main"]
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_GRACE_S = 1.0
+_GRACE = 0.8  # of the time the daemon waits for the end: it must not come to a kill
 
 
-class Flag(Protocol):
-    """What ends the running command once it is set."""
-
-    def set(self) -> None: ...
-
-    def clear(self) -> None: ...
-
-
-class Runner(Protocol):
-    """What does the commands; see ``engine.runner``."""
+class Engine(Protocol):
+    """What does the work; see ``engine.runner``."""
 
     @property
-    def cancel(self) -> Flag: ...
+    def inbox(self) -> Inbox: ...
 
-    def run(self, command: EngineCommand, emit: Callable[[EngineBody], None], /) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Queue:
-    """Commands waiting for the main thread, in order; any of them can be cancelled."""
-
-    def __init__(self, limit: int, flag: Flag) -> None:
-        self._limit = limit
-        self._flag = flag
-        self._waiting: deque[EngineInput] = deque()
-        self._running: str | None = None
-        self._closed = False
-        self._changed = threading.Condition()
-
-    def put(self, message: EngineInput) -> bool:
-        """Add a command; False when too many wait."""
-        with self._changed:
-            if len(self._waiting) >= self._limit:
-                return False
-            self._waiting.append(message)
-            self._changed.notify()
-            return True
-
-    def take(self) -> EngineInput | None:
-        """Wait for the next command; None at the end. The one taken before counts as done."""
-        with self._changed:
-            self._running = None
-            self._flag.clear()
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return None
-            message = self._waiting.popleft()
-            self._running = message.id
-            return message
-
-    def cancel(self, target: str) -> bool:
-        """Cancel a command; True when it was still waiting and is gone now."""
-        with self._changed:
-            if self._running == target:
-                self._flag.set()
-                return False
-            for message in self._waiting:
-                if message.id == target:
-                    self._waiting.remove(message)
-                    return True
-            return False
-
-    def close(self) -> None:
-        """End ``take`` and whatever runs."""
-        with self._changed:
-            self._closed = True
-            self._flag.set()
-            self._changed.notify()
+    def run(self, flush: Callable[[], None], /) -> None: ...
 
 
 class Output:
-    """Writes outputs as lines; both threads may."""
+    """Writes outputs as lines; both threads may.
+
+    What the compute thread sends is written at ``flush``, once a step: each write wakes the daemon.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._lines: list[bytes] = []
         self._lock = threading.Lock()
 
     def send(self, identifier: str | None, body: EngineBody) -> None:
-        """Write one output; without a reader left, end the process."""
+        """Add one output."""
         line = dump_output(EngineOutput(body, identifier))
-        try:
-            with self._lock:
-                self._file.write(line)
+        with self._lock:
+            self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write what was added; without a reader left, end the process."""
+        with self._lock:
+            if not self._lines:
+                return
+            data = b"".join(self._lines)
+            self._lines.clear()
+            try:
+                self._file.write(data)
                 self._file.flush()
-        except OSError:
-            os._exit(0)
+            except OSError:
+                os._exit(0)
 
     def fail(self, identifier: str | None, error: RusterError) -> None:
-        """Write an error as the last output of a request."""
+        """Write an error as the last output of a request, at once."""
         self.send(identifier, EngineFailure(error.message, error.code, error.retryable))
+        self.flush()
 
 
 def main() -> None:
     """Run the worker until its stdin ends."""
     output = Output(_take_stdout())
     settings = EngineSettings.model_validate_json(sys.argv[1] if len(sys.argv) > 1 else "{}")
-    runner = _make_runner(settings)
-    queue = Queue(settings.max_waiting, runner.cancel)
+    engine = _make_engine(settings)
     reader = threading.Thread(
-        target=_read, args=(sys.stdin.buffer, queue, output), name="reader", daemon=True
+        target=_read,
+        args=(sys.stdin.buffer, engine.inbox, output, settings),
+        name="reader",
+        daemon=True,
     )
     reader.start()
-    while (message := queue.take()) is not None:
-        _run(runner, message, output)
-    runner.close()
+    engine.run(output.flush)
+    output.flush()
 
 
-def _make_runner(settings: EngineSettings) -> Runner:
+def _make_engine(settings: EngineSettings) -> Engine:
     try:
-        from ruster.engine.runner import SerialRunner
+        from ruster.engine.runner import Runner
     except ImportError as error:
-        return MissingEngine(error)
-    return SerialRunner(settings)
+        return MissingEngine(settings, error)
+    return Runner(settings)
 
 
 class MissingEngine:
     """Stands in for the runner when the native library is not installed."""
 
-    def __init__(self, cause: ImportError) -> None:
-        self.cancel = threading.Event()
+    def __init__(self, settings: EngineSettings, cause: ImportError) -> None:
+        self.inbox = Inbox(settings.max_waiting, threading.Event())
         self._cause = cause
 
-    def run(self, _command: EngineCommand, _emit: Callable[[EngineBody], None]) -> None:
-        """Refuse: raises ModelError (``engine_missing``)."""
-        raise ModelError(
+    def run(self, flush: Callable[[], None]) -> None:
+        """Refuse every request (``engine_missing``)."""
+        error = ModelError(
             "the embedded engine is not installed; install it with "
             f"`pip install 'ruster[llamacpp]'` ({self._cause})",
             code="engine_missing",
         )
-
-    def close(self) -> None:
-        """Nothing to release."""
+        while not self.inbox.closed:
+            for ticket in self.inbox.collect(None):
+                if self.inbox.admit(ticket):
+                    ticket.fail(error)
+                    self.inbox.done(ticket)
+            flush()
 
 
 def _take_stdout() -> BinaryIO:
@@ -177,19 +131,7 @@ def _take_stdout() -> BinaryIO:
     return file
 
 
-def _run(runner: Runner, message: EngineInput, output: Output) -> None:
-    def emit(body: EngineBody) -> None:
-        output.send(message.id, body)
-
-    try:
-        runner.run(message.command, emit)
-    except RusterError as error:
-        output.fail(message.id, error)
-    except Exception as error:  # noqa: BLE001 - the worker's turn loop: an error ends one request
-        output.fail(message.id, ModelError(f"{type(error).__name__}: {error}"))
-
-
-def _read(file: BinaryIO, queue: Queue, output: Output) -> None:
+def _read(file: BinaryIO, inbox: Inbox, output: Output, settings: EngineSettings) -> None:
     """Take commands until stdin ends, then end the process, even from within native code."""
     while True:
         line = file.readline(MAX_FRAME_BYTES)
@@ -206,23 +148,26 @@ def _read(file: BinaryIO, queue: Queue, output: Output) -> None:
             continue
         if isinstance(message.command, Stop):
             break
-        _accept(message, queue, output)
-    queue.close()
-    timer = threading.Timer(_GRACE_S, os._exit, (0,))
+        _accept(message, inbox, output)
+    inbox.close()
+    timer = threading.Timer(_GRACE * settings.stop_timeout_s, os._exit, (0,))
     timer.daemon = True
     timer.start()
 
 
-def _accept(message: EngineInput, queue: Queue, output: Output) -> None:
-    if isinstance(message.command, Cancel):
-        target = message.command.target
-        if queue.cancel(target):
-            output.fail(target, ModelError("the request was cancelled", code="cancelled"))
-    elif not queue.put(message):
+def _accept(message: EngineInput, inbox: Inbox, output: Output) -> None:
+    command, identifier = message.command, message.id
+    if isinstance(command, Cancel):
+        if inbox.cancel(command.target):
+            error = ModelError("the request was cancelled", code="cancelled")
+            output.fail(command.target, error)
+        return
+    ticket = Ticket(command, lambda body: output.send(identifier, body), identifier)
+    if not inbox.put(ticket):
         error = ModelError(
             "too many requests wait for the engine", code="engine_busy", retryable=True
         )
-        output.fail(message.id, error)
+        output.fail(identifier, error)
 
 
 def _skip_line(file: BinaryIO) -> None:

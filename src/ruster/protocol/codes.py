@@ -71,6 +71,7 @@ ERROR_CODES: dict[str, str] = {
     "manifest_invalid": "A list of models has a mistake; the message names it.",
     "prompt_empty": "There is nothing to answer.",
     "sampling_invalid": "The sampling settings do not fit together.",
+    "grammar_invalid": "The grammar or JSON schema for the answer cannot be used.",
     "template_failed": "The model's chat template cannot take this conversation.",
     "tokenize_failed": "The model cannot read the text.",
     "decode_failed": "llama.cpp gave up on a step of the answer.",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from tests.models import build
+
+if TYPE_CHECKING:
+    from ruster.engine.model import LoadedModel
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,15 @@ async def host() -> AsyncIterator[EngineHost]:
     host = EngineHost(EngineSettings(threads=1))
     yield host
     await host.aclose()
+
+
+@pytest.fixture(scope="session")
+def model(tiny_f32: Path) -> Iterator[LoadedModel]:
+    """The random model, loaded in the test's own process."""
+    from ruster.engine import native
+    from ruster.engine.model import LoadedModel
+
+    native.start()
+    model = LoadedModel(tiny_f32, EngineSettings(threads=1), lambda _: True)
+    yield model
+    model.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ruster.core.tasks import spawn
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from tests.engine_support import NEEDS_ENGINE, Answer, ask, read
-from tests.models.scripts import DEFAULT, SCRIPTS, TOOL_RESULT, script
+from tests.models.scripts import DEFAULT, SCRIPTS, TOOL_RESULT, Script, script
 
 pytestmark = NEEDS_ENGINE
 
@@ -101,7 +102,9 @@ async def test_killing_the_worker_fails_what_runs_and_nothing_else(
     assert host.worker_pid != pid
 
 
-async def test_requests_at_once_get_their_own_answers(host: EngineHost, scripted: Path) -> None:
+async def test_requests_at_once_get_their_own_answers_and_a_cancel_ends_one(
+    host: EngineHost, scripted: Path
+) -> None:
     async def run(question: str) -> Answer:
         return await read(host.infer(scripted, ask(question)))
 
@@ -114,6 +117,39 @@ async def test_requests_at_once_get_their_own_answers(host: EngineHost, scripted
         script("capital").text,
         DEFAULT.text,
     ]
+
+
+async def test_eight_sessions_at_once_say_their_own_text(host: EngineHost, scripted: Path) -> None:
+    scripts = [entry for entry in (*SCRIPTS, DEFAULT) if not entry.endless][:8]
+    assert len(scripts) == 8
+
+    async def run(entry: Script, session: str) -> None:
+        for _ in range(2):
+            request = replace(ask(entry.question), session=session)
+            answer = await read(host.infer(scripted, request))
+            assert answer.text == entry.text
+
+    async with asyncio.TaskGroup() as group:
+        for at, entry in enumerate(scripts):
+            group.create_task(run(entry, f"session-{at}"))
+
+
+async def test_killing_the_worker_amid_eight_streams_is_eight_errors(
+    host: EngineHost, scripted: Path
+) -> None:
+    streams = [host.infer(scripted, ask("Talk forever.")) for _ in range(8)]
+    for stream in streams:
+        while not isinstance(await anext(stream), Content):
+            pass
+    pid = host.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    for stream in streams:
+        with pytest.raises(EngineCrashed) as caught:
+            await read(stream)
+        assert caught.value.code == "engine_crashed"
+    again = [spawn(read(host.infer(scripted, ask("Hello!"))), name="again") for _ in range(8)]
+    assert [answer.text for answer in await asyncio.gather(*again)] == [DEFAULT.text] * 8
 
 
 async def test_the_second_turn_reuses_the_first_ones_cells(
@@ -210,6 +246,31 @@ async def test_one_worker_switches_between_models(
         assert (await read(host.infer(scripted, ask("Hello!")))).text == DEFAULT.text
         assert host.worker_pid == pid
         assert any(progress.current == progress.total for progress in loads)
+    finally:
+        await host.aclose()
+
+
+@pytest.mark.parametrize("how", ["unload", "restart", "another model"])
+async def test_a_session_wakes_warm(
+    scripted: Path, tiny_f32: Path, tmp_path: Path, how: str
+) -> None:
+    settings = EngineSettings(threads=1, snapshot_folder=tmp_path / "kv")
+    request = replace(ask("Hello! " + "Please be brief. " * 50), session="work")
+    host = EngineHost(settings)
+    try:
+        assert (await read(host.infer(scripted, request))).usage.cached == 0
+        if how == "unload":
+            await host.unload()
+        elif how == "another model":
+            await host.load(tiny_f32)
+        else:
+            await host.aclose()
+            host = EngineHost(settings)
+        answer = await read(host.infer(scripted, request))
+        assert answer.text == DEFAULT.text
+        assert answer.usage.cached == answer.usage.prompt - 1
+        other = await read(host.infer(scripted, replace(request, session="other")))
+        assert other.usage.cached == other.usage.prompt - 1  # copied from the live sequence
     finally:
         await host.aclose()
 

@@ -25,6 +25,7 @@ from ruster.core.orchestration import (
     Infer,
     ListModels,
     LoadModel,
+    Reset,
     Stop,
 )
 from ruster.core.orchestration_json import dump_input
@@ -64,9 +65,19 @@ class _Worker:
         while True:
             who, body = await self.read()
             ((kind, content),) = body.items()
-            name = content if isinstance(content, str) else next(iter(content))
+            name = content if isinstance(content, str) else next(iter(content), "")
             if who == identifier and (kind in tags or f"{kind}:{name}" in tags):
                 return body
+
+    async def text(self, identifier: str) -> str:
+        """Read an answer to its end."""
+        text = ""
+        while True:
+            body = await self.read_until(identifier, "Event", "Error")
+            if body["Event"] == "Complete":
+                return text
+            if isinstance(body["Event"], dict):
+                text += body["Event"].get("Content", "")
 
     async def end(self) -> int:
         assert self.process.stdin is not None
@@ -88,31 +99,30 @@ def _infer(model: Path, text: str, **behaviour: Any) -> Infer:
     return Infer(model=str(model), messages=(Message(Role.USER, text),), config=config)
 
 
-async def test_commands_are_done_in_order_and_cancelled_while_they_wait(
+async def test_requests_run_at_once_and_what_waits_can_be_cancelled(
     worker: _Worker, scripted: Path
 ) -> None:
     worker.send("a", _infer(scripted, "Talk forever."))
     await worker.read_until("a", "Event:Content")
-    worker.send("b", _infer(scripted, "Hello!"))
+    worker.send("b", _infer(scripted, "Hello!"))  # joins a
+    assert DEFAULT.text == await worker.text("b")
+    worker.send("list", ListModels())
+    listed = await worker.read_until("list", "ModelList")
+    assert listed == {"ModelList": [{"id": str(scripted), "purpose": "Inference"}]}
+    worker.send("r", Reset())  # must wait for a, and holds back what follows it
     worker.send("c", _infer(scripted, "Hello!"))
-    worker.send("d", ListModels())
+    worker.send("d", _infer(scripted, "Hello!"))
     worker.send("e", ListModels())
     refused = await worker.read_until("e", "Error")
     assert refused["Error"]["code"] == "engine_busy"
-    worker.send("c", Cancel("c"))
+    worker.send("x", Cancel("c"))
     gone = await worker.read_until("c", "Error")
     assert gone["Error"]["code"] == "cancelled"
-    worker.send("a", Cancel("a"))
+    worker.send("x", Cancel("a"))
     stopped = await worker.read_until("a", "Error")
     assert stopped["Error"]["code"] == "cancelled"
-    text = ""
-    while "Complete" not in str(body := (await worker.read())[1]):
-        text += body["Event"].get("Content", "") if isinstance(body["Event"], dict) else ""
-    assert text == DEFAULT.text
-    assert (await worker.read()) == (
-        "d",
-        {"ModelList": [{"id": str(scripted), "purpose": "Inference"}]},
-    )
+    assert await worker.read_until("r", "ModelList") == {"ModelList": []}
+    assert DEFAULT.text == await worker.text("d")
 
 
 async def test_cancel_inside_a_long_prompt(worker: _Worker, scripted: Path) -> None:
