@@ -24,16 +24,19 @@ def status(socket: SocketOption = None, as_json: JsonOption = False) -> None:
 def status_rows(report: StatusReport) -> list[tuple[str, str]]:
     """Word a report."""
     rights = "may do everything" if report.privileged else "may chat"
-    return [
-        ("version", report.version),
-        ("process", str(report.pid)),
-        ("up for", str(timedelta(seconds=round(report.uptime_s)))),
-        ("default model", report.default_model),
+    totals = [
         ("connections", str(report.connections)),
         ("open sessions", str(report.sessions_open)),
         ("turns", f"{report.turns_total} ({report.turns_running} running, "
                   f"{report.turns_failed} failed)"),
         ("tokens", str(report.tokens_total)),
+    ]  # fmt: skip
+    return [
+        ("version", report.version),
+        ("process", str(report.pid)),
+        ("up for", str(timedelta(seconds=round(report.uptime_s)))),
+        ("default model", report.default_model),
+        *(totals if report.privileged else ()),
         ("memory", f"{report.rss_bytes / _MIB:.1f} MiB"),
         ("you", f"uid {report.uid}, {rights}"),
-    ]  # fmt: skip
+    ]

@@ -44,8 +44,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "not_a_chat_model", "not_an_embedder", "out_of_memory", "prompt_empty",
         "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
         "engine_closed", "engine_start_failed", "cancelled", "context_overflow", "model_gated",
-        "model_busy", "quant_not_found", "download_failed", "checksum_mismatch", "hub_unreachable",
-        "hub_missing",
+        "grammar_invalid", "model_busy", "quant_not_found", "download_failed",
+        "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
     ToolError: ("tool_failed", "too_many_rounds"),
 }  # fmt: skip

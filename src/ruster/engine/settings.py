@@ -40,7 +40,8 @@ class EngineSettings(BaseModel):
     """Tokens that all conversations of a model together keep in memory; none means one window."""
 
     snapshot_folder: Path | None = None
-    """Where conversations go when they lose their place in memory; none: they are read again."""
+    """Where conversations go when they lose their place in memory; none: they are read again. What
+    is kept there outlives the deletion of its session, until newer conversations push it out."""
 
     snapshot_bytes: int = Field(default=2 << 30, ge=0)
     """How large that folder may grow; what was unused longest is deleted first."""

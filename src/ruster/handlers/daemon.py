@@ -48,20 +48,23 @@ class DaemonHandlers:
     async def status(self, caller: Caller, command: Status) -> None:
         """Tell how the daemon is."""
         view = self._view
+        totals = {
+            "connections": view.connections(),
+            "sessions_open": view.store.open_count,
+            "turns_running": view.counts.running,
+            "turns_total": view.counts.total,
+            "turns_failed": view.counts.failed,
+            "tokens_total": view.counts.tokens,
+        }
         report = StatusReport(
             version=__version__,
             pid=os.getpid(),
             uptime_s=round(view.clock.monotonic() - view.started, 3),
             default_model=view.store.default_model,
-            connections=view.connections(),
-            sessions_open=view.store.open_count,
-            turns_running=view.counts.running,
-            turns_total=view.counts.total,
-            turns_failed=view.counts.failed,
-            tokens_total=view.counts.tokens,
             rss_bytes=resident_bytes(),
             uid=caller.uid,
             privileged=caller.privileged,
+            **(totals if caller.privileged else {}),
         )
         caller.reply(report, command)
 

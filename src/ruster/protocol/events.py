@@ -281,7 +281,7 @@ class HistoryPage(Reply):
 
 
 class StatusReport(Reply):
-    """How the daemon is."""
+    """How the daemon is. What all users do together is told only to the privileged."""
 
     event: Literal["status"] = "status"
     version: str
@@ -290,13 +290,13 @@ class StatusReport(Reply):
     uptime_s: float
     """Seconds since the start."""
     default_model: str
-    connections: int
-    sessions_open: int
+    connections: int | None = None
+    sessions_open: int | None = None
     """Sessions held in memory."""
-    turns_running: int
-    turns_total: int
-    turns_failed: int
-    tokens_total: int
+    turns_running: int | None = None
+    turns_total: int | None = None
+    turns_failed: int | None = None
+    tokens_total: int | None = None
     """Tokens models have read and written since the start."""
     rss_bytes: int
     """The daemon's resident memory."""

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = ["ServerSettings"]
+
+
+_MODE = re.compile(r"0?o?[0-7]{3,4}")
+
+
+def _octal(value: object) -> object:
+    """Read text such as ``0600``, as environment variables have it, the way chmod does."""
+    if isinstance(value, str) and _MODE.fullmatch(value):
+        return int(value.removeprefix("0o"), 8)
+    return value
 
 
 class ServerSettings(BaseModel):
@@ -12,7 +25,7 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    socket_mode: int = Field(default=0o666, ge=0, le=0o777)
+    socket_mode: Annotated[int, BeforeValidator(_octal)] = Field(default=0o666, ge=0, le=0o777)
     """Permissions of the socket. Any local user may connect; the kernel says who it is."""
     max_line_bytes: int = Field(default=1 << 20, ge=1024)
     """Longest command line, in bytes."""

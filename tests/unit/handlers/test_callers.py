@@ -1,4 +1,4 @@
-"""What the session commands do for callers of different standing."""
+"""What the commands do for callers of different standing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ruster.app import Daemon
+from ruster.core.clock import SystemClock
 from ruster.core.errors import SessionError
+from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.session import SessionHandlers
 from ruster.protocol.commands import (
     Attach,
@@ -20,8 +22,10 @@ from ruster.protocol.commands import (
     History,
     ListSessions,
     Send,
+    Status,
 )
-from ruster.protocol.events import Created, Event, SessionList
+from ruster.protocol.events import Created, Event, SessionList, StatusReport
+from ruster.sessions.turns import TurnCounts
 from ruster.testing import running_daemon
 
 STRANGER = 54321
@@ -168,3 +172,17 @@ async def test_deleting_leaves_nothing_on_the_disk(
     await handlers.create(owner, Create(session_id="s"))
     page, total = await (await daemon.store.get(owner.uid, "s")).history(0, 10)
     assert (page, total) == ([], 0)
+
+
+async def test_what_others_do_is_not_in_a_strangers_status(
+    daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
+) -> None:
+    view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7)
+    handlers = DaemonHandlers(view, daemon.models)
+    for caller in (owner, stranger):
+        await handlers.status(caller, Status())
+    (mine,), (theirs,) = owner.replies, stranger.replies
+    assert isinstance(mine, StatusReport)
+    assert isinstance(theirs, StatusReport)
+    assert (mine.turns_total, mine.connections) == (3, 7)
+    assert {theirs.turns_total, theirs.connections, theirs.tokens_total} == {None}
