@@ -133,7 +133,7 @@ class ToolCallEvent(TurnEvent):
 
 
 class SkillUsed(TurnEvent):
-    """A skill took part in the answer."""
+    """A skill took part in the answer. No part of this version sends it yet."""
 
     event: Literal["skill_used"] = "skill_used"
     skill: str
@@ -167,7 +167,7 @@ class Cancelled(TurnEvent):
 
 
 class Proactive(SessionEvent):
-    """The agent speaks unasked."""
+    """The agent speaks unasked. No part of this version does so yet."""
 
     event: Literal["proactive"] = "proactive"
     message: str
@@ -184,7 +184,10 @@ class Notice(Event):
 
 
 class ProgressEvent(TurnEvent):
-    """How far a model load or download has come; `total` is 0 while unknown."""
+    """How far a model load or download has come; `total` is 0 while unknown.
+
+    No part of this version sends it yet.
+    """
 
     event: Literal["progress"] = "progress"
     what: str
