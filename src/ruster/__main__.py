@@ -101,10 +101,13 @@ async def _tell_model(daemon: Daemon, model: str) -> None:
         print(f"model: {model}", flush=True)
     elif answering is not None:
         print(f"model: {answering}, because {model} cannot be reached", flush=True)
+    elif (coming := daemon.first_download()) is not None:
+        print(
+            f"model: none is here yet: the first message downloads {coming}, or start {model}",
+            flush=True,
+        )
     else:
-        folder = daemon.models_folder
-        print(f"model: none can answer yet: start {model}, or put a GGUF file into {folder}")
-        sys.stdout.flush()
+        print(f"model: none can answer yet: start {model}", flush=True)
 
 
 def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> Log:

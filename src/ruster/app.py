@@ -5,13 +5,13 @@ The only place that names concrete classes.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import resource
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 
 import structlog
@@ -27,10 +27,13 @@ from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
+from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.llm.registry import Registry
 from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
+from ruster.modelstore.folders import StoreFolders
+from ruster.modelstore.store import ModelStore
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
@@ -73,21 +76,18 @@ class Daemon:
         self._given = installation
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
+        self.model_store = self._build_model_store()
         self.models = self._build_models()
         self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
-
-    @property
-    def models_folder(self) -> Path:
-        """Where model files are looked for."""
-        return self._given.paths.models
 
     async def __aenter__(self) -> Daemon:
         async with AsyncExitStack() as stack:
             lock = InstanceLock(self._given.paths.state / "ruster.lock")
             stack.callback(lock.release)
             stack.push_async_callback(self.models.aclose)
+            stack.push_async_callback(self.model_store.aclose)
             stack.push_async_callback(self._committer.aclose)
             _allow_many_descriptors()
             await self.listener.start()
@@ -119,6 +119,26 @@ class Daemon:
         await self.listener.aclose()
         _log.info("stopped")
 
+    def _build_model_store(self) -> ModelStore:
+        given = self._given
+        folders = StoreFolders(given.paths.config, given.paths.cache)
+        look_up = variables(given.paths, given.environment)
+        return ModelStore(folders, self._settings.models, look_up, disk=given.disk)
+
+    def first_download(self) -> str | None:
+        """Return the model that the first message would bring here, if nothing else can answer."""
+        settings = self._settings
+        chain = (settings.default_model, *settings.llm.fallback_models)
+        engine_here = importlib.util.find_spec("llama_cpp") is not None
+        if "llamacpp/default" not in chain or not (engine_here and self.model_store.can_download):
+            return None
+        return settings.models.default_model
+
+    async def _is_here(self, model: str) -> bool:
+        """Tell whether a model can answer without a download."""
+        prefix, _, name = model.partition("/")
+        return prefix != "llamacpp" or await self.model_store.find(name) is not None
+
     def _build_models(self) -> Models:
         llm = self._settings.llm
         ready: dict[str, Callable[[], Provider]] = {"llamacpp": self._local_models}
@@ -138,7 +158,7 @@ class Daemon:
         from ruster.llm.llamacpp import LlamaCppProvider
 
         engine = EngineHost(self._settings.engine, clock=self._given.clock)
-        return LlamaCppProvider(engine, self._given.paths.models)
+        return LlamaCppProvider(engine, self.model_store)
 
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
@@ -165,9 +185,10 @@ class Daemon:
             connections=lambda: self.listener.connections,
         )
         dispatcher = Dispatcher(
-            SessionHandlers(self.store),
+            SessionHandlers(self.store, self._is_here),
             DaemonHandlers(view, self.models),
             ConfigHandlers(self._live_settings()),
+            ModelHandlers(self.model_store),
         )
         return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
 

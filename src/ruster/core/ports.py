@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
+from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
 __all__ = [
     "ChatModels",
     "LocalEngine",
+    "LocalModel",
+    "ModelFiles",
     "ModelInfo",
     "ModelList",
     "Provider",
@@ -103,6 +106,11 @@ class LocalEngine(Protocol):
     itself has opened a thought.
     """
 
+    @property
+    def missing(self) -> str | None:
+        """What must be installed before the engine can run anything, or None."""
+        ...
+
     def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference on the model file; raises ``ModelError`` or ``EngineCrashed``."""
         ...
@@ -117,4 +125,43 @@ class LocalEngine(Protocol):
 
     async def aclose(self) -> None:
         """End the engine and give its memory back."""
+        ...
+
+
+class LocalModel(Protocol):
+    """A model file of this machine, as a list shows it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def purpose(self) -> Purpose: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def size_bytes(self) -> int | None: ...
+
+
+class ModelFiles(Protocol):
+    """Where model files come from; what the local provider needs of the model store.
+
+    A name is whatever a person may call a model; ``default`` is one of them. All methods raise
+    errors of the tree.
+    """
+
+    async def find(self, name: str) -> Path | None:
+        """Return a model's file if it is on this machine; never asks anybody else."""
+        ...
+
+    def ensure_stream(self, name: str) -> AsyncIterator[Progress | Path]:
+        """Yield how far the download has come, if one is needed, and at last the file.
+
+        Closing the iterator gives the download up.
+        """
+        ...
+
+    async def list(self, *, only_here: bool = False) -> Sequence[LocalModel]:
+        """List the models, all that are known or those of this machine."""
         ...

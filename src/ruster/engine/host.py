@@ -7,6 +7,7 @@ process dies, every running request gets ``EngineCrashed`` and the next one star
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -47,7 +48,7 @@ from ruster.core.orchestration import (
 )
 from ruster.engine.gguf import read_head
 from ruster.engine.process import WorkerProcess
-from ruster.engine.settings import EngineSettings
+from ruster.engine.settings import NOT_INSTALLED, EngineSettings
 from ruster.engine.stream import OutputStream
 
 __all__ = ["EngineHost"]
@@ -90,6 +91,11 @@ class EngineHost:
     def worker_pid(self) -> int | None:
         """The process id of the worker, or None while there is none."""
         return self._worker.pid if self._worker is not None and self._worker.alive else None
+
+    @property
+    def missing(self) -> str | None:
+        """What must be installed before a model can run, or None."""
+        return None if importlib.util.find_spec("llama_cpp") is not None else NOT_INSTALLED
 
     async def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference; see ``core.ports.LocalEngine``. Closing the iterator cancels it."""

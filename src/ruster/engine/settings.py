@@ -8,8 +8,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EngineSettings", "physical_cores"]
+__all__ = ["NOT_INSTALLED", "EngineSettings", "physical_cores"]
 
+NOT_INSTALLED = (
+    "the embedded engine is not installed: install it with `pip install 'ruster[llamacpp]'`"
+)
 _CPUS = Path("/sys/devices/system/cpu")
 
 

@@ -24,7 +24,7 @@ from ruster.core.orchestration import (
 )
 from ruster.core.orchestration_json import dump_output, parse_input
 from ruster.engine.inbox import Inbox, Ticket
-from ruster.engine.settings import EngineSettings
+from ruster.engine.settings import NOT_INSTALLED, EngineSettings
 
 __all__ = ["MAX_FRAME_BYTES", "main"]
 
@@ -110,11 +110,7 @@ class MissingEngine:
 
     def run(self, flush: Callable[[], None]) -> None:
         """Refuse every request (``engine_missing``)."""
-        error = ModelError(
-            "the embedded engine is not installed; install it with "
-            f"`pip install 'ruster[llamacpp]'` ({self._cause})",
-            code="engine_missing",
-        )
+        error = ModelError(f"{NOT_INSTALLED} ({self._cause})", code="engine_missing")
         while not self.inbox.closed:
             for ticket in self.inbox.collect(None):
                 if self.inbox.admit(ticket):

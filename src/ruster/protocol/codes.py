@@ -60,6 +60,7 @@ ERROR_CODES: dict[str, str] = {
     "model_gated": "The model's owner wants its licence accepted, or a valid key of the hub.",
     "model_busy": "The model is being downloaded; cancel that first.",
     "quant_not_found": "The model does not come in that quantization; the message lists which.",
+    "download_cancelled": "The download was cancelled; what has come is kept.",
     "download_failed": "The download broke off; what has come is kept, ask again to go on.",
     "checksum_mismatch": "The file is not what its owner published; it was not taken.",
     "hub_unreachable": "The model hub does not answer.",
