@@ -68,7 +68,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             total_ms=420,
         ),
         events.ProgressEvent(session_id=_WORK, what="loading the model", current=40, total=100),
-        events.Notice(
+        events.NoticeEvent(
             session_id=_WORK,
             code="model_fallback",
             message="ollama/phi3 cannot answer (Ollama is not running); using pinky/echo instead",

@@ -32,7 +32,7 @@ from ruster.llm.registry import Registry
 from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
 from ruster.protocol.codec import encode_event
-from ruster.protocol.events import Notice
+from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
 from ruster.sessions.session import SessionParts
@@ -112,7 +112,7 @@ class Daemon:
         await self._notifier.stopping()
         self.listener.stop_accepting()
         self.listener.broadcast(
-            encode_event(Notice(code="shutting_down", message="the daemon is stopping"))
+            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
         await cancel_and_wait(self._resuming)
         await self.store.aclose(self._settings.shutdown_patience_s)

@@ -5,7 +5,7 @@ Packages on the same row never import each other; they meet here and are joined 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +18,6 @@ __all__ = [
     "LocalEngine",
     "ModelInfo",
     "ModelList",
-    "Notify",
-    "Progress",
     "Provider",
     "ToolRunner",
 ]
@@ -40,19 +38,6 @@ class ModelList:
 
     models: tuple[ModelInfo, ...]
     missing: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long preparation (loading, downloading) has come; ``total`` 0 when unknown."""
-
-    what: str
-    current: int
-    total: int
-
-
-Notify = Callable[[str, str], None]
-"""``notify(code, message)``: tell the caller of a turn something it should know."""
 
 
 class Provider(Protocol):
@@ -84,10 +69,8 @@ class Provider(Protocol):
 class ChatModels(Protocol):
     """All models by their full name ``provider/model``; what ``agent`` asks."""
 
-    def stream(
-        self, model: str, request: InferenceRequest, notify: Notify
-    ) -> AsyncIterator[InferenceEvent]:
-        """Answer with ``model``, or with the first fallback that can (told through ``notify``)."""
+    def stream(self, model: str, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        """Answer with ``model``, or with the first fallback that can (told by a ``Notice``)."""
         ...
 
     async def context_size(self, model: str) -> int | None:

@@ -23,6 +23,7 @@ from ruster.core.inference import (
     InferenceRequest,
     Logprobs,
     ProcessStart,
+    Progress,
     Thought,
     Usage,
 )
@@ -44,7 +45,6 @@ from ruster.core.orchestration import (
     ModelReady,
     Reset,
 )
-from ruster.core.ports import Progress
 from ruster.engine.gguf import read_head
 from ruster.engine.process import WorkerProcess
 from ruster.engine.settings import EngineSettings

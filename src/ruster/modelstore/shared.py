@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from ruster.core.errors import ModelError, RusterError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.modelstore.process import Tell
 

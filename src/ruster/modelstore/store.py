@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.modelstore.acquisition import Acquisition, Plan
 from ruster.modelstore.folders import StoreFolders
 from ruster.modelstore.importing import import_file, import_lmstudio, import_ollama

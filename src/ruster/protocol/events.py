@@ -26,7 +26,7 @@ __all__ = [
     "Event",
     "HistoryPage",
     "ModelList",
-    "Notice",
+    "NoticeEvent",
     "Pong",
     "Proactive",
     "ProgressEvent",
@@ -173,7 +173,7 @@ class Proactive(SessionEvent):
     message: str
 
 
-class Notice(Event):
+class NoticeEvent(Event):
     """Something a person should know; nothing failed for good."""
 
     event: Literal["notice"] = "notice"
@@ -184,10 +184,7 @@ class Notice(Event):
 
 
 class ProgressEvent(TurnEvent):
-    """How far a model load or download has come; `total` is 0 while unknown.
-
-    No part of this version sends it yet.
-    """
+    """How far a model load or download has come; `total` is 0 while unknown."""
 
     event: Literal["progress"] = "progress"
     what: str
@@ -363,7 +360,7 @@ EVENTS: tuple[type[Event], ...] = (
     SkillUsed,
     UsageEvent,
     ProgressEvent,
-    Notice,
+    NoticeEvent,
     Cancelled,
     ErrorEvent,
     Proactive,

@@ -18,7 +18,7 @@ from ruster.core.ids import new_id
 from ruster.core.messages import Message, Role
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Event, Notice
+from ruster.protocol.events import Event, NoticeEvent
 from ruster.sessions.activity import ActivityLog
 from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
@@ -175,9 +175,9 @@ class Session:
         """Queue an accepted turn that was not answered before the last stop."""
         self._turns.add(queued)
 
-    def notice(self, code: str, message: str) -> Notice:
+    def notice(self, code: str, message: str) -> NoticeEvent:
         """Make a notice of this session."""
-        return Notice(session_id=self.id, code=code, message=message)
+        return NoticeEvent(session_id=self.id, code=code, message=message)
 
     def tell_later(self, event: Event, turn: str | None = None) -> None:
         """Keep an event for the first client that attaches."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import EngineCrashed, ModelError
-from ruster.core.inference import Behaviour, Content, ProcessStart, Sampling
+from ruster.core.inference import Behaviour, Content, ProcessStart, Progress, Sampling
 from ruster.core.messages import Message, Role
-from ruster.core.ports import LocalEngine, Progress
+from ruster.core.ports import LocalEngine
 from ruster.core.tasks import spawn
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 from tests.fakes.hub_server import FakeHub, FakeRepo, Fault
@@ -54,7 +54,7 @@ _ASKER = """
 import asyncio, sys
 from pathlib import Path
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 
 async def main():
     config, cache, endpoint, name = sys.argv[1:]

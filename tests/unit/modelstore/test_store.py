@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 from ruster.storage.disk import Disk
 from tests.fakes.hub_server import FakeHub, FakeRepo, Fault
