@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -42,6 +43,9 @@ from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
+
+if TYPE_CHECKING:
+    from ruster.engine.host import EngineHost
 
 __all__ = ["Daemon", "Installation"]
 
@@ -73,6 +77,7 @@ class Daemon:
         self._given = installation
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
+        self._engine: EngineHost | None = None
         self.models = self._build_models()
         self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
         self.listener = self._build_listener(counts)
@@ -133,12 +138,20 @@ class Daemon:
         return Models(registry, llm.fallback_models, retries)
 
     def _local_models(self) -> Provider:
-        # Imported for the first local model, not at every start: the engine is an optional part.
-        from ruster.engine.host import EngineHost
         from ruster.llm.llamacpp import LlamaCppProvider
 
-        engine = EngineHost(self._settings.engine, clock=self._given.clock)
-        return LlamaCppProvider(engine, self._given.paths.models)
+        return LlamaCppProvider(self._local_engine(), self._given.paths.models)
+
+    def _local_engine(self) -> EngineHost:
+        # Imported when first needed, not at every start: the engine is an optional part.
+        from ruster.engine.host import EngineHost
+
+        if self._engine is None:
+            settings, folder = self._settings.engine, self._given.paths.snapshots
+            if settings.snapshot_folder is None:
+                settings = settings.model_copy(update={"snapshot_folder": folder})
+            self._engine = EngineHost(settings, clock=self._given.clock)
+        return self._engine
 
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
@@ -151,6 +164,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
+            state=_EngineState(self._local_engine),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -184,6 +198,16 @@ class Daemon:
 
         apply = {"default_model": set_default_model, "log_level": set_log_level}
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
+
+
+class _EngineState:
+    """What the engine keeps of sessions; fulfils ``core.ports.SessionState``."""
+
+    def __init__(self, engine: Callable[[], EngineHost]) -> None:
+        self._engine = engine
+
+    async def forget(self, session_key: str) -> None:
+        await self._engine().forget(session_key)
 
 
 def _given(provider: Provider) -> Provider:

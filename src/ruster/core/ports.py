@@ -19,6 +19,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Provider",
+    "SessionState",
     "ToolRunner",
 ]
 
@@ -100,7 +101,7 @@ class LocalEngine(Protocol):
     ``infer`` follows the rules of ``Provider.stream``, but gives raw text: its events are
     ``ProcessStart``, ``Content`` (with thought and tool tags still inside), one ``Usage`` and
     ``Complete``. A ``Thought`` with phase start before the first content says that the prompt
-    itself has opened a thought.
+    itself has opened a thought. While the model loads, ``Progress`` in bytes comes before all.
     """
 
     def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
@@ -111,10 +112,22 @@ class LocalEngine(Protocol):
         """Return one normalised vector per text; raises ``ModelError`` or ``EngineCrashed``."""
         ...
 
+    async def forget(self, session: str) -> None:
+        """Drop what is kept of a session, in memory and on the disk."""
+        ...
+
     async def context_size(self, model: Path) -> int | None:
         """Return the window the model file gets, in tokens, or None when unknown. Never raises."""
         ...
 
     async def aclose(self) -> None:
         """End the engine and give its memory back."""
+        ...
+
+
+class SessionState(Protocol):
+    """What others keep of sessions, by ``InferenceRequest.session``; it goes when these go."""
+
+    async def forget(self, session_key: str) -> None:
+        """Drop it all; raises OSError when some of it stays on the disk."""
         ...
