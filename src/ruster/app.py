@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -46,6 +47,9 @@ from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
 
+if TYPE_CHECKING:
+    from ruster.engine.host import EngineHost
+
 __all__ = ["Daemon", "Installation"]
 
 _log = structlog.stdlib.get_logger("ruster.app")
@@ -76,6 +80,7 @@ class Daemon:
         self._given = installation
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
+        self._engine: EngineHost | None = None
         self.model_store = self._build_model_store()
         self.models = self._build_models()
         self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
@@ -153,12 +158,20 @@ class Daemon:
         return Models(registry, llm.fallback_models, retries)
 
     def _local_models(self) -> Provider:
-        # Imported for the first local model, not at every start: the engine is an optional part.
-        from ruster.engine.host import EngineHost
         from ruster.llm.llamacpp import LlamaCppProvider
 
-        engine = EngineHost(self._settings.engine, clock=self._given.clock)
-        return LlamaCppProvider(engine, self.model_store)
+        return LlamaCppProvider(self._local_engine(), self.model_store)
+
+    def _local_engine(self) -> EngineHost:
+        # Imported when first needed, not at every start: the engine is an optional part.
+        from ruster.engine.host import EngineHost
+
+        if self._engine is None:
+            settings, folder = self._settings.engine, self._given.paths.snapshots
+            if settings.snapshot_folder is None:
+                settings = settings.model_copy(update={"snapshot_folder": folder})
+            self._engine = EngineHost(settings, clock=self._given.clock)
+        return self._engine
 
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
@@ -171,6 +184,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
+            state=_EngineState(self._local_engine),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -205,6 +219,16 @@ class Daemon:
 
         apply = {"default_model": set_default_model, "log_level": set_log_level}
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
+
+
+class _EngineState:
+    """What the engine keeps of sessions; fulfils ``core.ports.SessionState``."""
+
+    def __init__(self, engine: Callable[[], EngineHost]) -> None:
+        self._engine = engine
+
+    async def forget(self, session_key: str) -> None:
+        await self._engine().forget(session_key)
 
 
 def _given(provider: Provider) -> Provider:

@@ -21,7 +21,9 @@ from ruster.core.inference import (
     FinishReason,
     InferenceConfig,
     Logprobs,
+    Notice,
     ProcessStart,
+    Progress,
     Sampling,
     Thought,
     ThoughtPhase,
@@ -43,12 +45,16 @@ from ruster.core.orchestration import (
     EngineFailure,
     EngineInput,
     EngineOutput,
+    Forget,
+    Heartbeat,
     Infer,
     ListModels,
     LoadModel,
     ModelEntry,
     ModelList,
     ModelReady,
+    ModelState,
+    ModelUnloaded,
     Reset,
     Stop,
 )
@@ -120,6 +126,8 @@ def _command_to_json(command: EngineCommand) -> Any:
             return {"LoadModel": model}
         case Cancel(target):
             return {"Cancel": target}
+        case Forget(session):
+            return {"Forget": session}
         case Infer():
             return {"Infer": _infer_to_json(command)}
         case Embed():
@@ -163,6 +171,8 @@ def _command_from_json(value: Any) -> EngineCommand:
             return LoadModel(_text(content))
         case "Cancel":
             return Cancel(_text(content))
+        case "Forget":
+            return Forget(_text(content))
         case "Infer":
             return _infer_from_json(content)
         case "Embed":
@@ -227,13 +237,24 @@ def _body_to_json(body: EngineBody) -> Any:
         case AssetFailed(message):
             return {"Asset": {"Error": message}}
         case ModelList(models):
-            return {"ModelList": [asdict(model) for model in models]}
+            return {"ModelList": [_entry_to_json(model) for model in models]}
         case ModelReady():
             return {"ModelReady": asdict(body)}
+        case ModelUnloaded(path):
+            return {"ModelUnloaded": path}
+        case Heartbeat():
+            return "Heartbeat"
         case EngineFailure():
             return {"Error": body.message if body.code is None else asdict(body)}
         case _:
             return {"Event": _event_to_json(body)}
+
+
+def _entry_to_json(entry: ModelEntry) -> dict[str, Any]:
+    """Write what the seeds know, and of our additions what says something."""
+    plain = asdict(ModelEntry(entry.id, entry.purpose))
+    own = {key: value for key, value in asdict(entry).items() if value != plain[key]}
+    return {"id": entry.id, "purpose": entry.purpose, **own}
 
 
 def _event_to_json(event: Any) -> Any:
@@ -254,6 +275,8 @@ def _event_to_json(event: Any) -> Any:
             return {"Embedding": list(vector)}
         case ToolCallRequest(call):
             return {"ToolCall": asdict(call)}
+        case Progress() | Notice():
+            return {type(event).__name__: asdict(event)}
         case _:
             return {"Usage": asdict(event)}
 
@@ -266,13 +289,21 @@ def _body_from_json(value: Any) -> EngineBody:
         case "Asset":
             return _asset_from_json(content)
         case "ModelList":
-            return ModelList(tuple(ModelEntry(**entry) for entry in content))
+            return ModelList(tuple(_entry_from_json(entry) for entry in content))
         case "ModelReady":
             return ModelReady(**content)
+        case "ModelUnloaded":
+            return ModelUnloaded(_text(content))
+        case "Heartbeat":
+            return Heartbeat()
         case "Error":
             failure = {"message": content} if isinstance(content, str) else content
             return EngineFailure(**failure)
     raise ValueError(f"unknown body {tag!r}")
+
+
+def _entry_from_json(entry: dict[str, Any]) -> ModelEntry:
+    return ModelEntry(**{**entry, "state": ModelState(entry.get("state", "loaded"))})
 
 
 def _asset_from_json(value: Any) -> EngineBody:
@@ -306,9 +337,12 @@ def _event_from_json(value: Any) -> EngineBody:
             return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":
             return ToolCallRequest(ToolCall(**content))
-        case "Usage":
-            return Usage(**content)
-    raise ValueError(f"unknown event {tag!r}")
+    plain: dict[str, type[Usage | Progress | Notice]] = {
+        "Usage": Usage,
+        "Progress": Progress,
+        "Notice": Notice,
+    }
+    return plain[tag](**content)
 
 
 def _logprob_from_json(entry: dict[str, Any]) -> TokenLogprob:

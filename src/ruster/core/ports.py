@@ -22,6 +22,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Provider",
+    "SessionState",
     "ToolRunner",
 ]
 
@@ -103,7 +104,7 @@ class LocalEngine(Protocol):
     ``infer`` follows the rules of ``Provider.stream``, but gives raw text: its events are
     ``ProcessStart``, ``Content`` (with thought and tool tags still inside), one ``Usage`` and
     ``Complete``. A ``Thought`` with phase start before the first content says that the prompt
-    itself has opened a thought.
+    itself has opened a thought. While the model loads, ``Progress`` in bytes comes before all.
     """
 
     @property
@@ -117,6 +118,10 @@ class LocalEngine(Protocol):
 
     async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:
         """Return one normalised vector per text; raises ``ModelError`` or ``EngineCrashed``."""
+        ...
+
+    async def forget(self, session: str) -> None:
+        """Drop what is kept of a session, in memory and on the disk."""
         ...
 
     async def context_size(self, model: Path) -> int | None:
@@ -164,4 +169,12 @@ class ModelFiles(Protocol):
 
     async def list(self, *, only_here: bool = False) -> Sequence[LocalModel]:
         """List the models, all that are known or those of this machine."""
+        ...
+
+
+class SessionState(Protocol):
+    """What others keep of sessions, by ``InferenceRequest.session``; it goes when these go."""
+
+    async def forget(self, session_key: str) -> None:
+        """Drop it all; raises OSError when some of it stays on the disk."""
         ...

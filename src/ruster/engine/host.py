@@ -1,7 +1,8 @@
 """The daemon's side of the engine: starts the worker on demand, routes, cancels, recovers.
 
-The worker decides what runs when; the host only sends requests and hands each its outputs. When the
-process dies, every running request gets ``EngineCrashed`` and the next one starts a fresh process.
+The worker decides what runs when, and which models are loaded; the host only sends requests and
+hands each its outputs. When the process dies, every running request gets ``EngineCrashed`` and the
+next one starts a fresh process. One that stops making steps is ended.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import asyncio
 import importlib.util
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.errors import EngineCrashed, ModelError
-from ruster.core.ids import new_id
 from ruster.core.inference import (
     Complete,
     Content,
     InferenceEvent,
     InferenceRequest,
     Logprobs,
+    Notice,
     ProcessStart,
     Progress,
     Thought,
@@ -35,34 +37,40 @@ from ruster.core.orchestration import (
     Cancel,
     Embed,
     Embedding,
-    EngineBody,
     EngineCommand,
     EngineFailure,
     EngineInput,
     EngineOutput,
+    Forget,
     Infer,
     LoadModel,
-    ModelList,
     ModelReady,
+    ModelState,
+    ModelUnloaded,
     Reset,
 )
+from ruster.core.tasks import spawn
 from ruster.engine.gguf import read_head
 from ruster.engine.process import WorkerProcess
+from ruster.engine.requests import Request, RequestTable
+from ruster.engine.session_files import delete_session_files
 from ruster.engine.settings import NOT_INSTALLED, EngineSettings
+from ruster.engine.status import ModelBoard, ModelStatus
 from ruster.engine.stream import OutputStream
+from ruster.engine.watchdog import Watchdog
 
 __all__ = ["EngineHost"]
 
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 5.0
+_TOLD = (Content, ProcessStart, Thought, Logprobs, Usage, Complete, Progress, Notice)
 _log = logging.getLogger("ruster.engine")
 
 
 class EngineHost:
     """The embedded engine; fulfils ``core.ports.LocalEngine``.
 
-    ``progress`` is told how far a model's load has come; ``command`` replaces the worker's command
-    line (the settings' JSON is appended to it).
+    ``command`` replaces the worker's command line (the settings' JSON is appended to it).
     """
 
     def __init__(
@@ -70,18 +78,19 @@ class EngineHost:
         settings: EngineSettings,
         *,
         clock: Clock | None = None,
-        progress: Callable[[Progress], None] | None = None,
         command: Sequence[str] = (sys.executable, "-P", "-m", "ruster.engine.worker"),
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._progress = progress or (lambda _: None)
         self._command = (*command, settings.model_dump_json())
         self._worker: WorkerProcess | None = None
         self._starting = asyncio.Lock()
-        self._streams: dict[str, OutputStream] = {}
+        self._requests = RequestTable()
+        self._board = ModelBoard()
+        self._watchdog = Watchdog(settings.step_timeout_s, self._on_hang)
         self._cancelled: dict[str, asyncio.TimerHandle] = {}
-        self._loading: tuple[str, asyncio.TimerHandle] | None = None
+        self._loader: str | None = None  # the request that has a model loaded
+        self._load_timer: asyncio.TimerHandle | None = None
         self._end_reason: str | None = None
         self._crashes = 0
         self._crashed_at = 0.0
@@ -109,7 +118,7 @@ class EngineHost:
         )
         async with self._request(command) as stream:
             while (body := await stream.next()) is not None:
-                if isinstance(body, (Content, ProcessStart, Thought, Logprobs, Usage, Complete)):
+                if isinstance(body, _TOLD):
                     yield body
 
     async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:
@@ -137,15 +146,37 @@ class EngineHost:
         return ready
 
     async def unload(self) -> None:
-        """Unload the model once what runs is done; the process stays."""
-        if self._worker is None or not self._worker.alive:
-            return
-        async with self._request(Reset()) as stream:
-            while await stream.next() is not None:
-                pass
+        """Unload all models once what runs is done; the process stays."""
+        await self._do_if_running(Reset())
+
+    async def forget(self, session: str) -> None:
+        """Drop what is kept of a session, in memory and on the disk; starts no process.
+
+        Raises OSError when a file cannot be deleted. A worker that is busy with something longer
+        than ``cancel_timeout_s`` forgets when that is over.
+        """
+        forgetting = spawn(self._forget(session), name="forget a session")
+        async with asyncio.timeout(self._settings.cancel_timeout_s):
+            with suppress(TimeoutError):
+                await asyncio.shield(forgetting)
+
+    def status(self) -> tuple[ModelStatus, ...]:
+        """Tell of every model that was needed in this daemon's life whether it is loaded."""
+        return tuple(
+            replace(status, state=ModelState.INFERRING)
+            if status.state is ModelState.LOADED and self._requests.uses(status.path)
+            else status
+            for status in self._board.all()
+        )
 
     async def context_size(self, model: Path) -> int | None:
-        """Return the window the model file gets, in tokens, or None when unknown. Never raises."""
+        """Return the window the model file gets, in tokens, or None when unknown. Never raises.
+
+        A loaded model tells its own, which may be smaller when memory was short.
+        """
+        loaded = self._board.of(_key(model)).context_size
+        if loaded is not None:
+            return loaded
         try:
             head = await asyncio.to_thread(read_head, model)
         except ModelError:
@@ -166,27 +197,53 @@ class EngineHost:
         """Refuse what is no model file before native code sees it."""
         return await asyncio.to_thread(_check, model)
 
+    async def _do_if_running(self, command: EngineCommand) -> None:
+        """Run a command that needs no answer, unless there is no process."""
+        if self._worker is None or not self._worker.alive:
+            return
+        async with self._request(command) as stream:
+            while await stream.next() is not None:
+                pass
+
+    async def _forget(self, session: str) -> None:
+        with suppress(ModelError):  # what the process knew is gone with it
+            await self._do_if_running(Forget(session))
+        if (folder := self._settings.snapshot_folder) is not None:
+            await asyncio.to_thread(delete_session_files, folder, session)
+
     @asynccontextmanager
     async def _request(self, command: EngineCommand) -> AsyncIterator[OutputStream]:
         worker = await self._ready_worker()
-        identifier = new_id("e")
-        stream = self._streams[identifier] = OutputStream()
+        model = command.model if isinstance(command, (Infer, Embed, LoadModel)) else None
+        request = self._requests.open(model)
         try:
-            worker.send(EngineInput(command, identifier))
-            yield stream
+            worker.send(EngineInput(command, request.id))
+            self._watch()
+            yield request.stream
         finally:
-            self._streams.pop(identifier, None)
-            if not stream.ended and worker is self._worker:
-                self._cancel(worker, identifier)
+            self._requests.close(request)
+            if not request.stream.ended and worker is self._worker:
+                self._cancel(worker, request)
+            self._watch()
 
-    def _cancel(self, worker: WorkerProcess, identifier: str) -> None:
+    def _cancel(self, worker: WorkerProcess, request: Request) -> None:
         """Tell the worker to end a request; if it does not, end the worker."""
-        worker.send(EngineInput(Cancel(identifier)))
-        self._cancelled[identifier] = asyncio.get_running_loop().call_later(
+        worker.send(EngineInput(Cancel(request.id)))
+        self._cancelled[request.id] = asyncio.get_running_loop().call_later(
             self._settings.cancel_timeout_s,
             self._kill,
             "it did not end a cancelled request in time",
         )
+
+    def _watch(self) -> None:
+        """Watch the worker's steps while there are any; a load has a limit of its own."""
+        if self._requests and self._load_timer is None:
+            self._watchdog.start()
+        else:
+            self._watchdog.stop()
+
+    def _on_hang(self, limit_s: float) -> None:
+        self._kill(f"it made no step within {limit_s:g} s")
 
     def _kill(self, reason: str) -> None:
         if self._worker is not None:
@@ -220,63 +277,77 @@ class EngineHost:
         return max(0.0, self._crashed_at + wanted - self._clock.monotonic())
 
     def _on_output(self, output: EngineOutput) -> None:
-        body, identifier = output.body, output.id or ""
-        self._follow_load(body)
-        is_last = isinstance(body, (Complete, EngineFailure, ModelList))
-        if is_last:
+        self._watchdog.heard()
+        self._follow(output)
+        if self._requests.deliver(output):
             self._crashes = 0
-            if (timer := self._cancelled.pop(identifier, None)) is not None:
+            if (timer := self._cancelled.pop(output.id or "", None)) is not None:
                 timer.cancel()
-        stream = self._streams.get(identifier)
-        if stream is None:
-            if isinstance(body, EngineFailure) and not identifier:
-                _log.warning("the engine's process refused a frame: %s", body.message)
-            return
-        if isinstance(body, EngineFailure):
-            code = body.code or "model_failed"
-            stream.end(ModelError(body.message, code=code, retryable=body.retryable))
-            return
-        stream.put(body)
-        if is_last:
-            stream.end()
 
-    def _follow_load(self, body: EngineBody) -> None:
-        match body:
+    def _follow(self, output: EngineOutput) -> None:
+        """Note what an output says about the models, and tell those who wait for one."""
+        loading = self._board.loading
+        match output.body:
             case AssetStarted(name):
-                timer = asyncio.get_running_loop().call_later(
+                self._board.started(name)
+                self._loader = output.id
+                self._load_timer = asyncio.get_running_loop().call_later(
                     self._settings.load_timeout_s,
                     self._kill,
                     f"{name} did not load within {self._settings.load_timeout_s:g} s",
                 )
-                self._loading = (name, timer)
-            case AssetProgress(current, total) if self._loading is not None:
-                self._progress(Progress(self._loading[0], current, total))
-            case ModelReady() | EngineFailure() | AssetFailed() if self._loading is not None:
-                self._loading[1].cancel()
-                self._loading = None
-                if isinstance(body, ModelReady):
-                    _log.info("loaded %s in %.2f s", body.path, body.load_s)
+                self._watch()
+            case AssetProgress(current, total) if loading is not None:
+                what = f"loading {Path(loading).stem}"
+                self._requests.tell_waiting(loading, Progress(what, current, total))
+            case ModelReady() as body:
+                self._on_ready(body)
+            case EngineFailure() | AssetFailed() if loading and output.id == self._loader:
+                self._board.failed()
+                self._end_load()
+            case ModelUnloaded(path):
+                self._board.unloaded(path)
+                _log.info("unloaded %s", path)
+
+    def _on_ready(self, body: ModelReady) -> None:
+        notice = self._board.ready(body)
+        self._end_load()
+        _log.info("%s is loaded (%.2f s)", body.path, body.load_s)
+        if notice is not None:
+            for line in notice.message.splitlines():
+                _log.info("%s", line)
+            self._requests.tell_waiting(body.path, notice)
+
+    def _end_load(self) -> None:
+        if self._load_timer is not None:
+            self._load_timer.cancel()
+            self._load_timer = None
+            self._watch()
 
     def _on_exit(self, how: str) -> None:
         """Fail what ran; what is asked from now on starts a fresh process."""
         self._crashes += 1
         self._crashed_at = self._clock.monotonic()
         message = f"the engine's process ended ({self._end_reason or how}); ask again"
-        self._end_reason = None
-        if self._loading is not None:
+        if self._board.loading is not None:
             message = (
-                f"the engine's process ended ({how}) while it loaded {self._loading[0]}: "
-                "the file may be damaged, or memory too small"
+                f"the engine's process ended ({self._end_reason or how}) while it loaded "
+                f"{self._board.loading}: the file may be damaged, or memory too small"
             )
-            self._loading[1].cancel()
-            self._loading = None
+        self._end_reason = None
+        self._end_load()
+        self._board.lost()
         for timer in self._cancelled.values():
             timer.cancel()
         self._cancelled.clear()
+        self._watchdog.stop()
         if not self._closed:
             _log.warning("%s", message)
-        for stream in list(self._streams.values()):
-            stream.end(EngineCrashed(message))
+        self._requests.fail_all(EngineCrashed(message))
+
+
+def _key(model: Path) -> str:
+    return str(model.absolute())
 
 
 def _check(model: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ruster.core.orchestration import Embed, Embedding, Infer, ModelReady
 from ruster.engine import native
 from ruster.engine.answer import Answer
 from ruster.engine.context import Context, Decoded
+from ruster.engine.estimate import Footprint
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
 from ruster.engine.model import LoadedModel, normalised
@@ -41,10 +41,15 @@ class Lane:
     """A model with its contexts, made when first needed."""
 
     def __init__(
-        self, model: LoadedModel, settings: EngineSettings, inbox: Inbox, flag: CancelFlag
+        self,
+        model: LoadedModel,
+        footprint: Footprint,
+        settings: EngineSettings,
+        inbox: Inbox,
+        flag: CancelFlag,
     ) -> None:
         self.model = model
-        self.used_at = time.monotonic()
+        self._footprint = footprint
         self._settings = settings
         self._inbox = inbox
         self._flag = flag
@@ -65,7 +70,7 @@ class Lane:
     def ready(self, load_s: float) -> ModelReady:
         """Describe the model."""
         model = self.model
-        window = 0 if model.embeds_only else self._window(None)
+        window = 0 if model.embeds_only else self._footprint.window(None)
         return ModelReady(str(model.path), window, model.train_context, model.size_bytes, load_s)
 
     def add(self, ticket: Ticket, command: Infer | Embed) -> bool:
@@ -76,7 +81,6 @@ class Lane:
 
     def step(self) -> None:
         """Do one step of everything that runs."""
-        self.used_at = time.monotonic()
         if self._embeddings:
             self._step_embedding()
         if self._chat is not None and self._chat.busy:
@@ -91,6 +95,11 @@ class Lane:
         if self._chat is not None:
             self._chat.fail_all(error)
 
+    def forget(self, session: str) -> None:
+        """Drop a session's cells."""
+        if self._chat is not None:
+            self._chat.forget(session)
+
     def close(self) -> None:
         """Free the model; nothing may run."""
         self._close_chat()
@@ -104,17 +113,13 @@ class Lane:
             self._chat.close()
             self._chat = None
 
-    def _window(self, asked: int | None) -> int:
-        largest = self.model.train_context or self._settings.context_size
-        return max(16, min(largest, asked or self._settings.context_size))
-
     def _add_inference(self, ticket: Ticket, command: Infer) -> bool:
         if self.model.embeds_only:
             raise ModelError(
                 f"{self.model.path.name} makes embeddings and cannot chat; choose another model",
                 code="not_a_chat_model",
             )
-        window = self._window(command.config.behaviour.context_size)
+        window = self._footprint.window(command.config.behaviour.context_size)
         if self._chat is not None and self._chat.context.cells < window:
             if self.busy:
                 return False
@@ -126,7 +131,7 @@ class Lane:
 
     def _new_chat(self, window: int) -> Scheduler:
         settings = self._settings
-        cells = max(window, settings.kv_cells or 0)
+        cells = self._footprint.cells(window)
         context = Context(self.model, cells, settings, self._flag, sequences=settings.max_sequences)
         return Scheduler(
             context, self._inbox, prefill_chunk=settings.prefill_chunk, parking=self._parking()
@@ -134,7 +139,7 @@ class Lane:
 
     def _parking(self) -> Parking:
         settings = self._settings
-        if settings.snapshot_folder is None:
+        if settings.snapshot_folder is None or not settings.snapshots:
             return NoParking()
         try:
             key = model_key(self.model.path, {"library": native.version()})
@@ -168,7 +173,11 @@ class Lane:
     def _add_embedding(self, ticket: Ticket, command: Embed) -> bool:
         if self._embedder is None:
             self._embedder = Context(
-                self.model, self._window(None), self._settings, self._flag, embeddings=True
+                self.model,
+                self._footprint.window(None),
+                self._settings,
+                self._flag,
+                embeddings=True,
             )
         if self._inbox.admit(ticket):
             steps = self._embed(self._embedder, command, ticket)

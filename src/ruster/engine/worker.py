@@ -38,7 +38,7 @@ class Engine(Protocol):
     @property
     def inbox(self) -> Inbox: ...
 
-    def run(self, flush: Callable[[], None], /) -> None: ...
+    def run(self, flush: Callable[[], None], tell: Callable[[EngineBody], None], /) -> None: ...
 
 
 class Output:
@@ -89,7 +89,7 @@ def main() -> None:
         daemon=True,
     )
     reader.start()
-    engine.run(output.flush)
+    engine.run(output.flush, lambda body: output.send(None, body))
     output.flush()
 
 
@@ -108,7 +108,7 @@ class MissingEngine:
         self.inbox = Inbox(settings.max_waiting, threading.Event())
         self._cause = cause
 
-    def run(self, flush: Callable[[], None]) -> None:
+    def run(self, flush: Callable[[], None], _tell: Callable[[EngineBody], None]) -> None:
         """Refuse every request (``engine_missing``)."""
         error = ModelError(f"{NOT_INSTALLED} ({self._cause})", code="engine_missing")
         while not self.inbox.closed:

@@ -94,6 +94,8 @@ ERROR_CODES: dict[str, str] = {
 NOTICE_CODES: dict[str, str] = {
     "model_fallback": "The session's model could not answer; another one does.",
     "context_trimmed": "The oldest turns no longer fit into the model's window and were left out.",
+    "context_lowered": "Memory is short: the model runs with a smaller window than was asked for.",
+    "model_reloaded": "The model had been unloaded; the message says how long loading it took.",
     "turn_restarted": "The daemon stopped in the middle of this turn; it is answered anew.",
     "history_damaged": "Part of the stored history was damaged and set aside.",
     "shutting_down": "The daemon is stopping.",

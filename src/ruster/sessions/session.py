@@ -16,6 +16,7 @@ from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
 from ruster.core.messages import Message, Role
+from ruster.core.ports import SessionState
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
 from ruster.protocol.events import Event, NoticeEvent
@@ -36,7 +37,7 @@ __all__ = ["Session", "SessionParts"]
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What all sessions share."""
+    """What all sessions share; ``state`` is what others keep of them."""
 
     agent: Agent
     committer: Committer
@@ -44,6 +45,7 @@ class SessionParts:
     clock: Clock
     settings: SessionSettings
     counts: TurnCounts
+    state: SessionState | None = None
 
 
 class Session:
