@@ -96,12 +96,12 @@ def _client_command() -> str:
 
 async def _tell_model(daemon: Daemon, model: str) -> None:
     """Say which model will answer, once the providers have been asked."""
-    answering = await daemon.models.answering(model)
+    answering = await daemon.services.models.answering(model)
     if answering == model:
         print(f"model: {model}", flush=True)
     elif answering is not None:
         print(f"model: {answering}, because {model} cannot be reached", flush=True)
-    elif (coming := daemon.first_download()) is not None:
+    elif (coming := daemon.services.first_download()) is not None:
         print(
             f"model: none is here yet: the first message downloads {coming}, or start {model}",
             flush=True,

@@ -5,13 +5,11 @@ The only place that names concrete classes.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,7 @@ import structlog
 from ruster.agent.no_tools import NoTools
 from ruster.agent.turn import Agent
 from ruster.config.live import LiveSettings
-from ruster.config.loader import Loaded, variables
+from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
@@ -30,11 +28,7 @@ from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
-from ruster.llm.registry import Registry
-from ruster.llm.retries import Retries, RetryPolicy
-from ruster.llm.router import Models
-from ruster.modelstore.folders import StoreFolders
-from ruster.modelstore.store import ModelStore
+from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
@@ -48,7 +42,7 @@ from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
 
 if TYPE_CHECKING:
-    from ruster.engine.host import EngineHost
+    pass
 
 __all__ = ["Daemon", "Installation"]
 
@@ -80,9 +74,14 @@ class Daemon:
         self._given = installation
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
-        self._engine: EngineHost | None = None
-        self.model_store = self._build_model_store()
-        self.models = self._build_models()
+        self.services = ModelServices(
+            self._settings,
+            installation.paths,
+            installation.environment,
+            installation.clock,
+            installation.disk,
+            installation.providers,
+        )
         self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
@@ -91,8 +90,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             lock = InstanceLock(self._given.paths.state / "ruster.lock")
             stack.callback(lock.release)
-            stack.push_async_callback(self.models.aclose)
-            stack.push_async_callback(self.model_store.aclose)
+            stack.push_async_callback(self.services.aclose)
             stack.push_async_callback(self._committer.aclose)
             _allow_many_descriptors()
             await self.listener.start()
@@ -124,59 +122,10 @@ class Daemon:
         await self.listener.aclose()
         _log.info("stopped")
 
-    def _build_model_store(self) -> ModelStore:
-        given = self._given
-        folders = StoreFolders(given.paths.config, given.paths.cache)
-        look_up = variables(given.paths, given.environment)
-        return ModelStore(folders, self._settings.models, look_up, disk=given.disk)
-
-    def first_download(self) -> str | None:
-        """Return the model that the first message would bring here, if nothing else can answer."""
-        settings = self._settings
-        chain = (settings.default_model, *settings.llm.fallback_models)
-        engine_here = importlib.util.find_spec("llama_cpp") is not None
-        if "llamacpp/default" not in chain or not (engine_here and self.model_store.can_download):
-            return None
-        return settings.models.default_model
-
-    async def _is_here(self, model: str) -> bool:
-        """Tell whether a model can answer without a download."""
-        prefix, _, name = model.partition("/")
-        return prefix != "llamacpp" or await self.model_store.find(name) is not None
-
-    def _build_models(self) -> Models:
-        llm = self._settings.llm
-        ready: dict[str, Callable[[], Provider]] = {"llamacpp": self._local_models}
-        ready |= {name: partial(_given, it) for name, it in self._given.providers.items()}
-        registry = Registry(
-            llm,
-            ready,
-            providers=self._settings.providers,
-            variables=variables(self._given.paths, self._given.environment),
-        )
-        retries = Retries(RetryPolicy.of(llm), self._given.clock)
-        return Models(registry, llm.fallback_models, retries)
-
-    def _local_models(self) -> Provider:
-        from ruster.llm.llamacpp import LlamaCppProvider
-
-        return LlamaCppProvider(self._local_engine(), self.model_store)
-
-    def _local_engine(self) -> EngineHost:
-        # Imported when first needed, not at every start: the engine is an optional part.
-        from ruster.engine.host import EngineHost
-
-        if self._engine is None:
-            settings, folder = self._settings.engine, self._given.paths.snapshots
-            if settings.snapshot_folder is None:
-                settings = settings.model_copy(update={"snapshot_folder": folder})
-            self._engine = EngineHost(settings, clock=self._given.clock)
-        return self._engine
-
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
         self._committer = committer
-        agent = Agent(self.models, NoTools(), settings.agent, given.clock)
+        agent = Agent(self.services.models, NoTools(), settings.agent, given.clock)
         parts = SessionParts(
             agent=agent,
             committer=committer,
@@ -184,7 +133,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_EngineState(self._local_engine),
+            state=self.services,
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -199,10 +148,10 @@ class Daemon:
             connections=lambda: self.listener.connections,
         )
         dispatcher = Dispatcher(
-            SessionHandlers(self.store, self._is_here),
-            DaemonHandlers(view, self.models),
+            SessionHandlers(self.store, self.services.is_here),
+            DaemonHandlers(view, self.services.models),
             ConfigHandlers(self._live_settings()),
-            ModelHandlers(self.model_store),
+            ModelHandlers(self.services.store),
         )
         return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
 
@@ -219,20 +168,6 @@ class Daemon:
 
         apply = {"default_model": set_default_model, "log_level": set_log_level}
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
-
-
-class _EngineState:
-    """What the engine keeps of sessions; fulfils ``core.ports.SessionState``."""
-
-    def __init__(self, engine: Callable[[], EngineHost]) -> None:
-        self._engine = engine
-
-    async def forget(self, session_key: str) -> None:
-        await self._engine().forget(session_key)
-
-
-def _given(provider: Provider) -> Provider:
-    return provider
 
 
 def _allow_many_descriptors() -> None:

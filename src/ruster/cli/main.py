@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ruster import __version__
 from ruster.cli.lazy import Entry, build_group
+from ruster.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
 

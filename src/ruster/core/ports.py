@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
@@ -16,6 +16,7 @@ from ruster.core.messages import Message, ToolCall, ToolSpec
 
 __all__ = [
     "ChatModels",
+    "Embedder",
     "LocalEngine",
     "LocalModel",
     "ModelFiles",
@@ -67,6 +68,15 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Release everything; no stream may run."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What a provider has beside ``Provider`` if its models make vectors."""
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text; raises as ``Provider.stream`` does."""
         ...
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from ruster.core.errors import ModelError, ProviderError, ProviderUnreachable, RusterError
 from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, ProcessStart
-from ruster.core.ports import ModelInfo, ModelList, Provider
+from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider
 from ruster.llm.retries import BEFORE_ANSWER, Retries
 
 __all__ = ["Models"]
@@ -71,6 +71,20 @@ class Models:
                     raise
                 failed.append((name, error))
         raise _nothing_answers(failed)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text, from this very model: vectors have no fallback.
+
+        Raises ``ProviderError``: ``not_an_embedder`` when its provider makes none.
+        """
+        provider, own_name = await self._find(model)
+        if not isinstance(provider, Embedder):
+            raise ProviderError(
+                f"{model} makes no vectors; choose an embedding model, such as "
+                "llamacpp/nomic-embed-text",
+                code="not_an_embedder",
+            )
+        return await provider.embed(own_name, texts)
 
     async def context_size(self, model: str) -> int | None:
         """Return the window in tokens of the model that would answer, or None when unknown.

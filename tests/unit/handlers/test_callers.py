@@ -191,7 +191,7 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
 ) -> None:
     view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7)
-    handlers = DaemonHandlers(view, daemon.models)
+    handlers = DaemonHandlers(view, daemon.services.models)
     for caller in (owner, stranger):
         await handlers.status(caller, Status())
     (mine,), (theirs,) = owner.replies, stranger.replies
@@ -211,7 +211,7 @@ async def test_a_stranger_cannot_fill_the_disk_with_models(
     await handlers.create(stranger, Create(session_id="s", model="llamacpp/org/here"))
     await handlers.create(owner, Create(session_id="s", model=far))
 
-    models = ModelHandlers(daemon.model_store)
+    models = ModelHandlers(daemon.services.store)
     refusals: list[tuple[Callable[[FakeCaller, Any], Awaitable[object]], CommandBase]] = [
         (models.list, ModelCatalogue()),
         (models.show, ModelShow(model=far)),
