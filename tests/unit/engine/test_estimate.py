@@ -31,7 +31,7 @@ _SHAPE = ModelShape(
 
 
 def _footprint(**options: int) -> Footprint:
-    return Footprint(_SHAPE, EngineSettings(**options))  # type: ignore[arg-type]
+    return Footprint(_SHAPE, EngineSettings(**options))
 
 
 def test_the_shapes_of_the_test_models(scripted: Path, tiny_bert: Path) -> None:
