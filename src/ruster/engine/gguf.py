@@ -198,7 +198,7 @@ class _ShapeReader(_Reader):
             value = self._largest() if kind == _ARRAY else self._value(kind)
             if key == "general.architecture" and isinstance(value, str):
                 prefix = f"{value}."
-            elif isinstance(value, int):
+            elif isinstance(value, int) and value >= 0:
                 found[key.removeprefix(prefix)] = value
         return found
 

@@ -155,10 +155,14 @@ class EngineHost:
         Raises OSError when a file cannot be deleted. A worker that is busy with something longer
         than ``cancel_timeout_s`` forgets when that is over.
         """
-        forgetting = spawn(self._forget(session), name="forget a session")
-        async with asyncio.timeout(self._settings.cancel_timeout_s):
-            with suppress(TimeoutError):
-                await asyncio.shield(forgetting)
+        telling = spawn(
+            self._do_if_running(Forget(session)), name="forget a session", log_failure=False
+        )
+        with suppress(ModelError, TimeoutError):  # what a lost process knew is gone with it
+            async with asyncio.timeout(self._settings.cancel_timeout_s):
+                await asyncio.shield(telling)
+        if (folder := self._settings.snapshot_folder) is not None:
+            await asyncio.to_thread(delete_session_files, folder, session)
 
     def status(self) -> tuple[ModelStatus, ...]:
         """Tell of every model that was needed in this daemon's life whether it is loaded."""
@@ -204,12 +208,6 @@ class EngineHost:
         async with self._request(command) as stream:
             while await stream.next() is not None:
                 pass
-
-    async def _forget(self, session: str) -> None:
-        with suppress(ModelError):  # what the process knew is gone with it
-            await self._do_if_running(Forget(session))
-        if (folder := self._settings.snapshot_folder) is not None:
-            await asyncio.to_thread(delete_session_files, folder, session)
 
     @asynccontextmanager
     async def _request(self, command: EngineCommand) -> AsyncIterator[OutputStream]:

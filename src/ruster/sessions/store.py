@@ -80,10 +80,12 @@ class SessionStore:
             del self._open[owner, session_id]  # whoever asks for it now waits for the lock
             session.cancel(queued=True, reason="delete")
             await session.settle(self._parts.settings.cancel_patience_s + 0.1)
-            session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
-            session.close()
-            await self._forget(owner, session_id)
-            await asyncio.to_thread(self._remove, session.folder)
+            try:
+                await self._forget(owner, session_id)
+                await asyncio.to_thread(self._remove, session.folder)
+                session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
+            finally:
+                session.close()
 
     def leave(self, owner: int, session_id: str, subscriber: Subscriber) -> None:
         """Detach a client that is gone from a session, if that is open."""
