@@ -9,11 +9,25 @@ from pathlib import Path
 import pytest
 
 from ruster.testing import short_folder
+from tests.teaser import plugin as teaser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our own options."""
     parser.addoption("--kills", type=int, default=200, help="rounds of kill -9 in tests/crash")
+    teaser.add_options(parser)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> teaser.TeaserFile | None:
+    """Collect the fixtures that ask models."""
+    return teaser.collect(file_path, parent)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell what the models took."""
+    teaser.summarize(terminalreporter, config)
 
 
 @pytest.fixture

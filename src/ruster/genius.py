@@ -29,6 +29,7 @@ from ruster.core.inference import (
 )
 from ruster.core.messages import Message, Role, ToolSpec
 from ruster.core.ports import ModelList, Provider
+from ruster.llm.settings import LlmSettings
 from ruster.model_services import LOCAL, ModelServices
 from ruster.storage.disk import Disk
 
@@ -75,7 +76,8 @@ class Genius:
     ``model`` and ``embed_model`` are names of the model store (see ``ruster.modelstore``), or carry
     a provider's prefix (``ollama/…``, ``openai/…``, ``pinky/…``). A hub's organisation that is
     called like a provider is reached as ``llamacpp/ORG/REPO``. ``settings`` are those of the daemon
-    (its own files are not read); ``providers`` adds providers by prefix. ``isolation`` says where
+    (its own files are not read); without them no model stands in for another.
+    ``providers`` adds providers by prefix. ``isolation`` says where
     llama.cpp runs: in a ``thread`` of this process, which it can take down, or in a child
     ``process``.
     """
@@ -90,7 +92,7 @@ class Genius:
         environment: Mapping[str, str] | None = None,
         providers: Mapping[str, Provider] | None = None,
     ) -> None:
-        given = settings or Settings()
+        given = settings or Settings(llm=LlmSettings(fallback_models=()))
         lifecycle = lifecycle or Lifecycle.hibernate()
         engine = given.engine.model_copy(
             update={"unload": lifecycle.kind.value, "unload_after_s": lifecycle.after_s}
