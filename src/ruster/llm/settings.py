@@ -31,7 +31,8 @@ class LlmSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fallback_models: tuple[ModelName, ...] = ("llamacpp/default",)
-    """Models tried in this order when the chosen one cannot answer: away, or overburdened for long."""
+    """Models tried in this order when the chosen one cannot answer: it is away, or overburdened for
+    long."""
 
     ollama_url: str = "http://127.0.0.1:11434"
     """Where Ollama listens; every spelling that `OLLAMA_HOST` knows is taken."""
