@@ -92,6 +92,7 @@ ERROR_CODES: dict[str, str] = {
 
 NOTICE_CODES: dict[str, str] = {
     "model_fallback": "The session's model could not answer; another one does.",
+    "tools_left_out": "The model cannot use tools and answers without them.",
     "context_trimmed": "The oldest turns no longer fit into the model's window and were left out.",
     "turn_restarted": "The daemon stopped in the middle of this turn; it is answered anew.",
     "history_damaged": "Part of the stored history was damaged and set aside.",
