@@ -13,14 +13,14 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from scripts.field_docs import field_docs
 from scripts.protocol_examples import COMMAND_EXAMPLES, EVENT_EXAMPLES
 
-from ruster.config.keys import KEYS, NOT_SETTINGS, environment_keys
+from ruster.config.keys import KEYS, NOT_SETTINGS, TABLES, environment_keys
 from ruster.config.settings import Settings
 from ruster.protocol.codec import decode_command, encode_event
 from ruster.protocol.codes import ERROR_CODES, NOTICE_CODES
@@ -80,6 +80,10 @@ def settings_part() -> str:
         if isinstance(section, type) and issubclass(section, BaseModel):
             keys = [key for key in KEYS if key.startswith(f"{name}.")]
             parts.append(_settings_table(name, f"`[{name}]`", section, keys))
+        elif name in TABLES:
+            (_, table) = get_args(section)
+            keys = [f"{name}.NAME.{own}" for own in TABLES[name]]
+            parts.append(_settings_table(f"{name}.NAME", f"`[{name}.NAME]`", table, keys))
     return "\n".join(parts)
 
 
@@ -156,7 +160,9 @@ def _settings_table(section: str, title: str, model: type[BaseModel], keys: Iter
                 f"`{name}`",
                 _one_line(field_docs(model)[name]),
                 _setting_kind(name, schema),
-                _setting_default(name, KEYS[key].get_default(call_default_factory=True)),
+                _setting_default(
+                    name, model.model_fields[name].get_default(call_default_factory=True)
+                ),
                 f"`RUSTER_{key.upper().replace('.', '_')}`",
             )
         )

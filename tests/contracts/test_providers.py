@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass
+import importlib.util
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import cast
 
 import pytest
-from tests.fakes import gemini_answers, openai_answers
-from tests.fakes.gemini_server import FakeGemini
-from tests.fakes.hosted import at
+from tests.contracts.subjects import PROXIED, SUBJECTS, Subject
+from tests.engine_support import NEEDS_ENGINE
 from tests.fakes.inference import ask, collect, text_of, thoughts_of
-from tests.fakes.ollama_answers import Answer
-from tests.fakes.ollama_server import FakeOllama, refused_url
-from tests.fakes.openai_server import FakeOpenAi
 
 from ruster.core.errors import ProviderUnreachable
 from ruster.core.inference import (
@@ -28,139 +24,24 @@ from ruster.core.inference import (
     ThoughtPhase,
     Usage,
 )
-from ruster.core.ports import Provider
 from ruster.core.tasks import spawn
-from ruster.llm.gemini.provider import GeminiProvider
-from ruster.llm.ollama.provider import OllamaProvider
-from ruster.llm.openai_compatible.provider import OpenAiProvider
-from ruster.llm.pinky import PinkyProvider
-from ruster.llm.settings import LlmSettings
 
-PROMPT = "What is the capital of France?"
-
-
-async def _nothing() -> None:
-    """Stand for a provider that holds nothing outside the process."""
+_NEEDS_GATEWAY = pytest.mark.skipif(
+    importlib.util.find_spec("uvicorn") is None,
+    reason="the HTTP server is not installed (extra `gateway`)",
+)
+_MARKS = {"llamacpp": NEEDS_ENGINE} | {name: [_NEEDS_GATEWAY] for name in PROXIED}
 
 
-@dataclass
-class Subject:
-    """A provider under test. Its ``model`` answers ``PROMPT`` with a thought and ``answer``; its
-    ``slow_model`` takes seconds for a long prompt. ``released`` returns once a stream that was
-    closed holds nothing any more. ``absent`` cannot answer at all (``absent_model``).
-    """
-
-    prefix: str
-    provider: Provider
-    model: str
-    answer: str
-    slow_model: str
-    window: int
-    absent: Provider
-    absent_model: str = "no-such-model"
-    released: Callable[[], object] = _nothing
-
-    async def wait_released(self) -> None:
-        """Wait until the last closed stream has let everything go."""
-        await cast("asyncio.Future[None]", self.released())
-
-
-@asynccontextmanager
-async def _pinky() -> AsyncIterator[Subject]:
-    pinky = PinkyProvider()
-    answer = f"Pinky says: {PROMPT}"
-    yield Subject("pinky", pinky, "tiny-model", answer, "slow", 8192, pinky)
-    await pinky.aclose()
-
-
-@asynccontextmanager
-async def _ollama() -> AsyncIterator[Subject]:
-    async with FakeOllama() as server:
-        server.answer = Answer(content=("word ",) * 100, delay_s=0.05)
-        server.answers[PROMPT] = Answer(("Par", "is", "."), thinking=("Hmm", ", France"))
-        ollama = OllamaProvider(LlmSettings(ollama_url=server.url))
-        absent = OllamaProvider(LlmSettings(ollama_url=await refused_url()))
-        yield Subject(
-            prefix="ollama",
-            provider=ollama,
-            model="qwen3:8b",
-            answer="Paris.",
-            slow_model="qwen3:8b",
-            window=8192,
-            absent=absent,
-            released=server.disconnected.wait,
-        )
-        await ollama.aclose()
-        await absent.aclose()
-        await server.wait_closed()
-
-
-@asynccontextmanager
-async def _openai() -> AsyncIterator[Subject]:
-    async with FakeOpenAi(key="k-123456") as server:
-        server.answer = openai_answers.Answer(("word ",) * 100, delay_s=0.05)
-        server.answers[PROMPT] = openai_answers.Answer(("Par", "is", "."), ("Hmm", ", France"))
-        keys = {"OPENROUTER_API_KEY": "k-123456"}
-        openai = OpenAiProvider(at("openrouter", server.base_url, variables=keys))
-        absent = OpenAiProvider(at("openrouter", await refused_url(), variables=keys))
-        yield Subject(
-            prefix="openrouter",
-            provider=openai,
-            model="qwen/qwen3-8b",
-            answer="Paris.",
-            slow_model="qwen/qwen3-8b",
-            window=40_960,
-            absent=absent,
-            released=server.disconnected.wait,
-        )
-        await openai.aclose()
-        await absent.aclose()
-        await server.wait_closed()
-
-
-@asynccontextmanager
-async def _gemini() -> AsyncIterator[Subject]:
-    async with FakeGemini(key="k-123456") as server:
-        server.answer = gemini_answers.Answer(("word ",) * 100, delay_s=0.05)
-        server.answers[PROMPT] = gemini_answers.Answer(("Par", "is", "."), ("Hmm", ", France"))
-        keys = {"GEMINI_API_KEY": "k-123456"}
-        gemini = GeminiProvider(at("gemini", server.url, variables=keys))
-        absent = GeminiProvider(at("gemini", await refused_url(), variables=keys))
-        yield Subject(
-            prefix="gemini",
-            provider=gemini,
-            model="gemini-2.5-flash",
-            answer="Paris.",
-            slow_model="gemini-2.5-flash",
-            window=1_048_576,
-            absent=absent,
-            released=server.disconnected.wait,
-        )
-        await gemini.aclose()
-        await absent.aclose()
-        await server.wait_closed()
-
-
-SUBJECTS: dict[str, Callable[[], AbstractAsyncContextManager[Subject]]] = {
-    "pinky": _pinky,
-    "ollama": _ollama,
-    "openai_compatible": _openai,
-    "gemini": _gemini,
-}
-
-
-@pytest.fixture(params=SUBJECTS)
+@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, [])) for name in SUBJECTS])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     """Each provider in turn."""
     async with SUBJECTS[request.param]() as made:
         yield made
 
 
-LONG_PROMPT = "tell me a long story " * 25
-
-
 def _open(subject: Subject) -> AsyncGenerator[InferenceEvent, None]:
-    stream = subject.provider.stream(ask(subject.slow_model, LONG_PROMPT))
+    stream = subject.provider.stream(ask(subject.slow_model, subject.long_prompt))
     return cast("AsyncGenerator[InferenceEvent, None]", stream)
 
 
@@ -172,7 +53,7 @@ async def _first_content(stream: AsyncIterator[InferenceEvent]) -> None:
 
 
 async def test_events_come_in_order(subject: Subject) -> None:
-    events = await collect(subject.provider, ask(subject.model, PROMPT))
+    events = await collect(subject.provider, ask(subject.model, subject.prompt))
 
     assert events[0] == ProcessStart()
     assert events[-1] == Complete()
@@ -182,13 +63,13 @@ async def test_events_come_in_order(subject: Subject) -> None:
 
 
 async def test_content_adds_up_to_the_answer(subject: Subject) -> None:
-    events = await collect(subject.provider, ask(subject.model, PROMPT))
+    events = await collect(subject.provider, ask(subject.model, subject.prompt))
 
     assert text_of(events) == subject.answer
 
 
 async def test_a_thought_starts_goes_on_and_stops_before_the_answer(subject: Subject) -> None:
-    events = await collect(subject.provider, ask(subject.model, PROMPT))
+    events = await collect(subject.provider, ask(subject.model, subject.prompt))
     phases = [thought.phase for thought in thoughts_of(events)]
 
     assert phases[0] is ThoughtPhase.START
@@ -200,7 +81,7 @@ async def test_a_thought_starts_goes_on_and_stops_before_the_answer(subject: Sub
 
 
 async def test_thoughts_can_be_left_out(subject: Subject) -> None:
-    hidden = ask(subject.model, PROMPT, behaviour=Behaviour(show_thinking=False))
+    hidden = ask(subject.model, subject.prompt, behaviour=Behaviour(show_thinking=False))
     events = await collect(subject.provider, hidden)
 
     assert thoughts_of(events) == []
@@ -208,7 +89,7 @@ async def test_thoughts_can_be_left_out(subject: Subject) -> None:
 
 
 async def test_usage_counts_both_directions(subject: Subject) -> None:
-    events = await collect(subject.provider, ask(subject.model, PROMPT))
+    events = await collect(subject.provider, ask(subject.model, subject.prompt))
     usage = next(event for event in events if isinstance(event, Usage))
 
     assert usage.prompt > 0
@@ -245,7 +126,7 @@ async def test_a_provider_answers_again_after_a_closed_stream(subject: Subject) 
     async with aclosing(_open(subject)) as stream:
         await _first_content(stream)
 
-    events = await collect(subject.provider, ask(subject.model, PROMPT))
+    events = await collect(subject.provider, ask(subject.model, subject.prompt))
 
     assert text_of(events) == subject.answer
 
@@ -253,7 +134,7 @@ async def test_a_provider_answers_again_after_a_closed_stream(subject: Subject) 
 async def test_streams_at_the_same_time_do_not_mix(subject: Subject) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(collect(subject.provider, ask(subject.model, PROMPT)))
+            group.create_task(collect(subject.provider, ask(subject.model, subject.prompt)))
             for _ in range(8)
         ]
 
@@ -290,7 +171,7 @@ async def test_the_window_is_known_for_models_at_hand_only(subject: Subject) -> 
 
 
 async def test_closing_twice_does_no_harm(subject: Subject) -> None:
-    await collect(subject.provider, ask(subject.model, PROMPT))
+    await collect(subject.provider, ask(subject.model, subject.prompt))
 
     await subject.provider.aclose()
     await subject.provider.aclose()

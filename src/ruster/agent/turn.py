@@ -6,13 +6,14 @@ what the user said meanwhile. Cancelling the task that runs it ends everything b
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import structlog
 
+from ruster.agent.asking import ask
 from ruster.agent.context import SYSTEM_PROMPT, fit
 from ruster.agent.settings import AgentSettings
 from ruster.core.clock import Clock
@@ -113,6 +114,7 @@ class Turn:
         self._parts: list[str] = []
         self._calls: list[ToolCall] = []
         self._produced_bytes = 0
+        self._toolless = False
         self.tokens = 0
         self.trimmed = False
         self.model = given.model
@@ -173,11 +175,11 @@ class Turn:
             model=self._given.model,
             messages=messages,
             config=self._config(),
-            tools=await self._agent.tools.offer(messages),
+            tools=() if self._toolless else await self._agent.tools.offer(messages),
             session=self._given.session_key,
         )
-        stream = self._agent.models.stream(self._given.model, request)
-        async with aclosing(cast(AsyncGenerator[InferenceEvent], stream)) as events:
+        stream = ask(self._agent.models, request, self._tools_refused)
+        async with aclosing(stream) as events:
             async for event in events:
                 if isinstance(event, (Notice, ProcessStart, Progress)):
                     self._tell(event)
@@ -186,11 +188,12 @@ class Turn:
                     first_ms = self._since_ms(started)
                 if isinstance(event, Usage):
                     usage = event
+                    # At once: what follows may be cancelled, and was still paid for.
+                    self.tokens += usage.prompt + usage.completion
                 elif isinstance(event, Complete):
                     reason = event.reason
                 else:
                     self._take(event)
-        self.tokens += usage.prompt + usage.completion
         _log.info(
             "model_call",
             model=self.model,
@@ -214,6 +217,15 @@ class Turn:
             )
         )
         return reason
+
+    def _tools_refused(self) -> None:
+        """Do without tools for the rest of the turn."""
+        self._toolless = True
+        self._notify(
+            "tools_left_out",
+            f"{self.model} cannot use tools and answers without them; choose another model for "
+            "what needs tools",
+        )
 
     def _tell(self, event: Notice | ProcessStart | Progress) -> None:
         """Pass on what happens beside the answer."""

@@ -41,6 +41,7 @@ _CONFIG = {
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
     "list": Entry("Print all settings.", "ruster.cli.settings:list_settings"),
 }
+_PROXY = {"serve": Entry("Run an LLM proxy until it is told to stop.", "ruster.cli.proxy:serve")}
 COMMANDS = {
     "chat": Entry("Talk to the agent.", "ruster.cli.chat:chat"),
     "ask": Entry("Ask once and print the answer.", "ruster.cli.ask:ask"),
@@ -49,6 +50,7 @@ COMMANDS = {
     "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
+    "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),
     "raw": Entry("Pipe JSON Lines to the daemon and back.", "ruster.cli.raw:raw"),
 }
 """Every command, in the order of the help."""

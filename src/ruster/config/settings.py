@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ruster.agent.settings import AgentSettings
 from ruster.engine.settings import EngineSettings
+from ruster.gateway.settings import ProxySettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.modelstore.settings import ModelStoreSettings
 from ruster.server.settings import ServerSettings
@@ -46,5 +47,6 @@ class Settings(BaseModel):
     llm: LlmSettings = Field(default_factory=LlmSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
+    proxy: ProxySettings = Field(default_factory=ProxySettings)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Providers beyond this machine by their prefix, as tables `[providers.NAME]`."""

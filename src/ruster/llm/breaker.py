@@ -75,7 +75,9 @@ class Breaker:
 
 
 def _counts(error: ProviderError) -> bool:
-    """Tell whether an error speaks against the provider: not a model, key or message of ours."""
-    if isinstance(error, ModelError):
-        return False
-    return error.retryable or error.code == "provider_unreachable"
+    """Tell whether an error speaks against the provider: not a model, key or message of ours.
+
+    A port nobody listens on (not retryable) does not: to ask there costs nothing, and a server that
+    was just started must not be passed by.
+    """
+    return error.retryable and not isinstance(error, ModelError)

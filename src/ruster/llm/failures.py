@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
@@ -11,6 +12,11 @@ __all__ = ["Peer", "first_line"]
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _SENTENCE_CHARS = 500
 _LOST_UPSTREAM = frozenset({502, 504})
+_PROXY_CODES = {
+    "upstream_unreachable": "provider_unreachable",
+    "provider_key_missing": "provider_key_missing",
+}
+"""What the LLM proxy says of a service that cannot answer, in our codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Peer:
 
     def refused(self, status: int, body: bytes, model: str) -> ProviderError:
         """Translate an answer whose status is not 200."""
+        if self.through_proxy and status == 502 and (said := _said_by_proxy(body)):
+            return ProviderUnreachable(f"behind the LLM proxy, {said[1]}", code=said[0])
         sentence = self.sentence(body)
         if status == 404:
             return self.not_found(sentence, model)
@@ -106,6 +114,15 @@ class Peer:
     def retryable(self, status: int, sentence: str, code: str) -> bool:
         """Tell whether the same request may succeed a little later."""
         return code == "provider_failed" and (status in _RETRYABLE or status >= 500)
+
+
+def _said_by_proxy(body: bytes) -> tuple[str, str] | None:
+    """Return code and sentence of a proxy that could not reach the service, or None."""
+    try:
+        error = json.loads(body)["error"]
+        return _PROXY_CODES[error["code"]], str(error["message"])[:_SENTENCE_CHARS]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def first_line(body: bytes) -> str:

@@ -93,6 +93,7 @@ ERROR_CODES: dict[str, str] = {
 
 NOTICE_CODES: dict[str, str] = {
     "model_fallback": "The session's model could not answer; another one does.",
+    "tools_left_out": "The model cannot use tools and answers without them.",
     "context_trimmed": "The oldest turns no longer fit into the model's window and were left out.",
     "context_lowered": "Memory is short: the model runs with a smaller window than was asked for.",
     "model_reloaded": "The model had been unloaded; the message says how long loading it took.",

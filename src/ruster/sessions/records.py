@@ -4,6 +4,7 @@ A line has ``role`` (user, assistant, tool or note), ``content``, ``timestamp`` 
 ``skills`` and ``turn``; further members as the case is:
 
 - user: ``seq`` of its ``accepted`` event, ``mode``, ``id`` of the command that sent it
+- user: ``images`` with ``media_type`` and ``data`` in base64, if it showed any
 - assistant: ``tool_calls``; the one that ends a turn has ``end`` (done, cancelled, error, expired),
   ``model``, ``seq`` of the event that told it, and ``error`` if there was one
 - tool: ``name``, ``tool_call_id``
@@ -12,6 +13,9 @@ A line has ``role`` (user, assistant, tool or note), ``content``, ``timestamp`` 
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +24,7 @@ from typing import Any
 from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError
 from ruster.core.inference import FinishReason
-from ruster.core.messages import Message, Role, ToolCall
+from ruster.core.messages import Image, Message, Role, ToolCall
 
 __all__ = [
     "End",
@@ -28,6 +32,7 @@ __all__ = [
     "Record",
     "TurnLog",
     "closing_record",
+    "for_clients",
     "message_record",
     "restart_record",
     "timestamp_of",
@@ -36,6 +41,9 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
+
+_MAX_IMAGE_BYTES = 4 << 20
+"""Pictures of one message that are kept, in bytes together; those beyond are only mentioned."""
 
 
 class End(StrEnum):
@@ -77,7 +85,7 @@ class TurnLog:
         What the user says while the model works comes after what the model was saying, and never
         between a tool call and its result.
         """
-        self.size_bytes += len(message.content)
+        self.size_bytes += len(message.content) + sum(len(it.data) for it in message.images)
         if message.role is Role.USER and self.messages:
             self._held.append(message)
             return
@@ -128,9 +136,9 @@ def message_record(turn: str, message: Message, at: float) -> Record:
     """Make the line of a message in the middle of a turn."""
     record = _record(message.role, message.content, turn, at)
     if message.tool_calls:
-        record["tool_calls"] = [
-            {"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls
-        ]
+        record["tool_calls"] = [_call_record(call) for call in message.tool_calls]
+    if message.images:
+        record |= _image_records(message)
     if message.role is Role.TOOL:
         record |= {"name": message.name, "tool_call_id": message.tool_call_id}
     return record
@@ -159,7 +167,7 @@ def to_message(record: Record) -> Message | None:
     if role == Role.ASSISTANT and not content and not record.get("tool_calls"):
         content = f"[no answer: {record.get('end', 'lost')}]"
     calls = tuple(
-        ToolCall(call["id"], call["name"], call["arguments"])
+        ToolCall(call["id"], call["name"], call["arguments"], call.get("signature"))
         for call in record.get("tool_calls", ())
     )
     return Message(
@@ -168,7 +176,19 @@ def to_message(record: Record) -> Message | None:
         tool_calls=calls,
         tool_call_id=record.get("tool_call_id"),
         name=record.get("name"),
+        images=_images(record.get("images", ())),
     )
+
+
+def for_clients(record: Record) -> Record:
+    """Return a line as `history` tells it: of pictures only their kind and size."""
+    if "images" not in record:
+        return record
+    images = [
+        {"media_type": image.media_type, "size_bytes": len(image.data)}
+        for image in _images(record["images"])
+    ]
+    return record | {"images": images}
 
 
 def timestamp_of(record: Record) -> float:
@@ -177,6 +197,37 @@ def timestamp_of(record: Record) -> float:
         return datetime.fromisoformat(record["timestamp"]).timestamp()
     except (KeyError, TypeError, ValueError):
         return 0.0
+
+
+def _call_record(call: ToolCall) -> Record:
+    record: Record = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    return record if call.signature is None else record | {"signature": call.signature}
+
+
+def _image_records(message: Message) -> Record:
+    """Write pictures as long as there is room; the text says how many were left out."""
+    kept: list[Record] = []
+    room = _MAX_IMAGE_BYTES
+    for image in message.images:
+        if len(image.data) <= room:
+            room -= len(image.data)
+            data = b64encode(image.data).decode()
+            kept.append({"media_type": image.media_type, "data": data})
+    if left_out := len(message.images) - len(kept):
+        note = f"[{left_out} of {len(message.images)} pictures were too large to be kept]"
+        return {"images": kept, "content": f"{message.content}\n{note}".strip()}
+    return {"images": kept}
+
+
+def _images(records: Sequence[Record]) -> tuple[Image, ...]:
+    """Read pictures back; one that cannot be read is left out."""
+    images = []
+    for record in records:
+        try:
+            images.append(Image(b64decode(record["data"], validate=True), record["media_type"]))
+        except (KeyError, TypeError, binascii.Error):
+            continue
+    return tuple(images)
 
 
 def _record(role: str, content: str, turn: str, at: float) -> Record:

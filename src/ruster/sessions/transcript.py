@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ruster.core.messages import Message, Role
-from ruster.sessions.records import Record, TurnLog, timestamp_of, to_message
+from ruster.sessions.records import Record, TurnLog, for_clients, timestamp_of, to_message
 from ruster.sessions.settings import SessionSettings
 from ruster.storage.disk import Disk
 from ruster.storage.journal import Damage, Journal
@@ -73,7 +73,7 @@ class Transcript:
         """
         records, size = [], 0
         for body in self.journal.bodies(offset, offset + limit):
-            records.append(json.loads(body))
+            records.append(for_clients(json.loads(body)))
             size += len(body)
             if size > _PAGE_BYTES:
                 break

@@ -25,6 +25,7 @@ from ruster.testing.clock import ManualClock
 POLICY = RetryPolicy(attempts=4, delay_s=1, delay_max_s=8, budget_s=60, breaker_failures=100)
 BUSY = ProviderError("busy: wait", retryable=True)
 GONE = ProviderUnreachable("not answering: start it")
+SILENT = ProviderUnreachable("not answering (no connection in time): start it", retryable=True)
 ANSWER: tuple[InferenceEvent, ...] = (ProcessStart(), Content("ok"), Usage(3, 1), Complete())
 
 Script = Sequence[InferenceEvent | ProviderError | float]
@@ -197,7 +198,7 @@ BREAKING = RetryPolicy(attempts=1, breaker_failures=3, breaker_rest_s=30)
 
 
 async def _broken() -> Scene:
-    scene = Scene((BUSY,), (GONE,), (BUSY,), ANSWER, policy=BREAKING)
+    scene = Scene((BUSY,), (SILENT,), (BUSY,), ANSWER, policy=BREAKING)
     for _ in range(3):
         await scene.failure()
     return scene
@@ -255,6 +256,7 @@ async def test_a_try_that_is_given_up_lets_the_next_one_in() -> None:
 @pytest.mark.parametrize(
     "error",
     [
+        GONE,
         ProviderUnreachable("no model", code="model_not_found"),
         ProviderUnreachable("no key", code="provider_key_missing"),
         ProviderError("bad request", code="provider_rejected"),

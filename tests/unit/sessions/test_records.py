@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ruster.core.messages import Message, Role, ToolCall
+from ruster.core.messages import Image, Message, Role, ToolCall
 from ruster.sessions.records import (
     End,
     Ending,
@@ -183,3 +183,44 @@ def test_a_turn_whose_beginning_was_damaged_is_left_out(tmp_path: Path) -> None:
     assert not log.open_turns
     assert [entry.id for entry in log._ended] == ["t-2"]
     log.close()
+
+
+def test_what_providers_want_back_survives_the_journal(tmp_path: Path) -> None:
+    """A signature of a call and the pictures of a message come back as they were."""
+    signed = ToolCall("a", "t", {"x": 1}, signature="c2lnbmVk")
+    step = Message(Role.ASSISTANT, "", tool_calls=(signed, ToolCall("b", "t")))
+    shown = Message(Role.USER, "look", images=(Image(bytes(range(256)), "image/webp"),))
+    log = transcript(tmp_path)
+    log.append(user_record("t-1", "hello", seq=1, mode="queue", at=1.0, command_id=None))
+    for message in (step, result("a"), result("b"), shown):
+        log.append(message_record("t-1", message, 1.0))
+    log.append(closing_record(Ending(End.DONE, "done"), turn="t-1", model="m", seq=2, at=1.0))
+    log.close()
+
+    log = transcript(tmp_path)
+    log.append(user_record("t-2", "now", seq=3, mode="queue", at=1.0, command_id=None))
+    messages = [m for turn in log.conversation("t-2") for m in turn]
+    assert step in messages
+    assert shown in messages
+    (told,) = (record for record in log.page(0, 10)[0] if record["content"] == "look")
+    assert told["images"] == [{"media_type": "image/webp", "size_bytes": 256}]
+    log.close()
+
+
+def test_pictures_beyond_the_bound_are_mentioned() -> None:
+    small, large = Image(b"x"), Image(bytes((4 << 20) + 1))
+    record = message_record("t-1", Message(Role.USER, "look", images=(large, small)), 1.0)
+    read = to_message(json.loads(json.dumps(record)))
+
+    assert read is not None
+    assert read.images == (small,)
+    assert read.content == "look\n[1 of 2 pictures were too large to be kept]"
+
+
+def test_pictures_that_cannot_be_read_are_left_out() -> None:
+    record = message_record("t-1", Message(Role.USER, "look", images=(Image(b"x"),)), 1.0)
+    record["images"] += [{"data": "!", "media_type": "image/png"}, {}, 7]
+    read = to_message(record)
+
+    assert read is not None
+    assert read.images == (Image(b"x"),)

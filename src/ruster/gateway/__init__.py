@@ -1,0 +1,4 @@
+"""HTTP towards programs: the LLM proxy (``proxy.md``), and answers in the shape of OpenAI's API.
+
+Only ``listening`` imports the extra ``gateway`` (uvicorn).
+"""
