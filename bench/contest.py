@@ -1,0 +1,277 @@
+"""Rounds of both sides in turn, and the figures made of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+from pydantic import ValidationError
+
+from bench import peer_rounds as rounds
+from bench.embedded import Embedded
+from bench.figure import Figure, percentile
+from bench.llama_server import LlamaServer, Run
+from bench.spoken import Side
+
+__all__ = ["Contest"]
+
+_REST_S = 0.05
+_GAP_LIMIT = 3.0
+
+
+@dataclass
+class Samples:
+    """What the rounds of one figure gave: ours and, with a peer, theirs."""
+
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+
+    def ratio(self) -> float:
+        """Return the median of the rounds' ratios: load that comes and goes hits both alike."""
+        return median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
+
+
+class Contest:
+    """Our engine and, where there is one, the server; ``folder`` takes snapshots and logs."""
+
+    def __init__(self, run: Run, server: Path | None, folder: Path, count: int) -> None:
+        self._run = run
+        self._server = server
+        self._folder = folder
+        self._count = count
+        self._made = 0
+
+    async def measure(self, names: Sequence[str]) -> list[Figure]:
+        """Take the named figures."""
+        figures: list[Figure] = []
+        for name in names:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            figures += await getattr(self, f"_{name}")()
+        return figures
+
+    # The figures
+
+    async def _streams(self) -> list[Figure]:
+        figures: list[Figure] = []
+        async with self._sides(1) as sides:
+            samples = await self._compare(sides, lambda side, seed: rounds.streams(side, 1, seed))
+            figures += _speeds("1 stream, peer with one slot", samples)
+        async with self._sides() as sides:
+            figures += self._idle(sides)
+            for count in (1, 2, 4, 8):
+                samples = await self._compare(sides, _streams_of(count))
+                figures += _speeds(f"{count} streams" if count > 1 else "1 stream", samples)
+        return figures
+
+    async def _burst(self) -> list[Figure]:
+        async with self._sides() as sides:
+            samples = await self._compare(sides, rounds.burst_s)
+        name = "burst of 4 with a common prefix of 256 tokens"
+        figures = [_seconds(name, samples)]
+        if samples.theirs:
+            value = 1 / samples.ratio()
+            figures.append(Figure(f"{name}: faster", value, "x", 2.5, None, at_least=True))
+        return figures
+
+    async def _turns(self) -> list[Figure]:
+        figures: list[Figure] = []
+        async with self._sides() as sides:
+            for name, limit, measure in (
+                ("first token of a second turn", 1.05, rounds.second_turn_s),
+                ("first tokens of four sessions in turn", 1.1, rounds.in_turn_s),
+            ):
+                samples = await self._compare(sides, measure)
+                figures += [_seconds(name, samples), *_ratio(name, samples, limit)]
+        return figures
+
+    async def _gaps(self) -> list[Figure]:
+        figures: list[Figure] = []
+        async with self._sides() as sides:
+            for side in sides:
+                alone: list[float] = []
+                beside: list[float] = []
+                for number in range(max(1, self._count // 2)):
+                    taken = await rounds.watched_gaps(side, self._seed(f"gap{number}"))
+                    alone += taken[0]
+                    beside += taken[1]
+                quiet = median(alone)
+                target = _GAP_LIMIT if side is sides[0] else None
+                name = f"{side.name}: gap beside a prompt of 2,000 tokens, p99 over quiet"
+                note = f"quiet {quiet * 1000:.1f} ms, {len(beside)} gaps"
+                figures.append(
+                    Figure(name, percentile(beside, 99) / quiet, "x", target, None, note)
+                )
+        return figures
+
+    async def _restore(self) -> list[Figure]:
+        cold: list[float] = []
+        warm: list[float] = []
+        ours = Embedded(self._run, self._folder / "snapshots")
+        await ours.start()
+        try:
+            for number in range(self._count):
+                seed = self._seed(f"restore{number}")
+                first_s, history = await rounds.cold_turn(ours, seed)
+                cold.append(first_s)
+                await ours.reload()
+                warm.append(await rounds.next_turn_s(ours, seed, history))
+        finally:
+            await ours.stop()
+        theirs = await self._server_after_restart()
+        note = f"cold {median(cold):.2f} s" + (f"; peer {theirs:.2f} s" if theirs else "")
+        name = "first token after an unload, 2,000 tokens of history"
+        share = median(b / a for a, b in zip(cold, warm, strict=True))
+        return [
+            Figure(name, median(warm), "s", None, theirs, note),
+            Figure(f"{name}: of cold", share, "x", 0.1),
+        ]
+
+    async def _server_after_restart(self) -> float | None:
+        if self._server is None:
+            return None
+        server = self._peer(self._server, self._run.sessions)
+        await server.start()
+        try:
+            _, history = await rounds.cold_turn(server, "again")
+            await server.stop()
+            await server.start()
+            return await rounds.next_turn_s(server, "again", history)
+        finally:
+            await server.stop()
+
+    async def _start(self) -> list[Figure]:
+        async def started(side: Side, _seed: str) -> float:
+            taken = await side.start()
+            await side.stop()
+            return taken
+
+        async def spoken(side: Side, seed: str) -> float:
+            taken = await side.start()
+            try:
+                return taken + (await side.ask(seed, [rounds.digits(seed, 16)], 1)).first_s
+            finally:
+                await side.stop()
+
+        sides = self._made_sides(self._run.sessions)
+        figures: list[Figure] = []
+        for name, target, measure in (
+            ("start to ready", 1.0, started),
+            ("start to the first token", None, spoken),
+        ):
+            samples = await self._compare(sides, measure)
+            figures += [_seconds(name, samples), *_ratio(name, samples, target)]
+        return figures
+
+    async def _isolation(self) -> list[Figure]:
+        name = "1 stream, child process against thread"
+        try:
+            inside = Embedded(self._run, self._folder / "inside", isolation="thread")
+        except ValidationError:
+            return [Figure(name, None, "x", note="absent: isolation = thread")]
+        sides: list[Side] = [Embedded(self._run, self._folder / "snapshots"), inside]
+        async with _running(sides):
+            samples = await self._compare(sides, lambda side, seed: rounds.streams(side, 1, seed))
+        return [Figure(name, samples.ratio(), "x", 0.97, at_least=True)]
+
+    # Both sides
+
+    def _made_sides(self, sessions: int) -> list[Side]:
+        sides: list[Side] = [Embedded(self._run, self._folder / "snapshots")]
+        if self._server is not None:
+            sides.append(self._peer(self._server, sessions))
+        return sides
+
+    def _peer(self, program: Path, sessions: int) -> LlamaServer:
+        run = replace(self._run, sessions=sessions)
+        return LlamaServer(program, run, self._folder / "server.log")
+
+    @asynccontextmanager
+    async def _sides(self, sessions: int | None = None) -> AsyncIterator[list[Side]]:
+        sides = self._made_sides(sessions or self._run.sessions)
+        async with _running(sides):
+            for side in sides:  # the first answer warms up
+                await rounds.streams(side, 1, self._seed("warm"), 4)
+            yield sides
+
+    async def _compare(
+        self, sides: Sequence[Side], measure: Callable[[Side, str], Awaitable[float]]
+    ) -> Samples:
+        """Let the sides take turns; who begins changes from round to round."""
+        samples = Samples()
+        for number in range(self._count):
+            seed = self._seed(f"round{number}")
+            order = list(sides) if number % 2 == 0 else list(reversed(sides))
+            for side in order:
+                into = samples.ours if side is sides[0] else samples.theirs
+                into.append(await measure(side, seed))
+                await asyncio.sleep(_REST_S)
+        return samples
+
+    def _seed(self, name: str) -> str:
+        """Return a name that was not used before, so that nobody knows its prompt."""
+        self._made += 1
+        return f"{name}-{self._made}"
+
+    def _idle(self, sides: Sequence[Side]) -> list[Figure]:
+        """See that the peer does not compute while it has nothing to do."""
+        servers = [side for side in sides if isinstance(side, LlamaServer)]
+        return [
+            Figure("peer idle", _processor_share(server.pid), "of a core", 0.02)
+            for server in servers
+        ]
+
+
+@asynccontextmanager
+async def _running(sides: Sequence[Side]) -> AsyncIterator[None]:
+    try:
+        for side in sides:
+            await side.start()
+        yield
+    finally:
+        for side in sides:
+            await side.stop()
+
+
+def _streams_of(count: int) -> Callable[[Side, str], Awaitable[float]]:
+    async def measure(side: Side, seed: str) -> float:
+        return await rounds.streams(side, count, seed)
+
+    return measure
+
+
+def _speeds(name: str, samples: Samples) -> list[Figure]:
+    control = median(samples.theirs) if samples.theirs else None
+    figures = [Figure(name, median(samples.ours), "tokens/s", None, control)]
+    if control is not None:
+        figures.append(Figure(f"{name}: of the peer", samples.ratio(), "x", 0.97, at_least=True))
+    return figures
+
+
+def _seconds(name: str, samples: Samples) -> Figure:
+    control = median(samples.theirs) if samples.theirs else None
+    return Figure(name, median(samples.ours), "s", None, control)
+
+
+def _ratio(name: str, samples: Samples, limit: float | None) -> list[Figure]:
+    if not samples.theirs:
+        return []
+    return [Figure(f"{name}: of the peer", samples.ratio(), "x", limit)]
+
+
+def _processor_share(pid: int, seconds: float = 1.0) -> float:
+    """Return how much of a core a process uses while nobody asks it."""
+    before = _ticks(pid)
+    time.sleep(seconds)
+    return (_ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
