@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -18,20 +16,32 @@ from bench import peer_rounds as rounds
 from bench.embedded import Embedded
 from bench.figure import Figure, percentile
 from bench.llama_server import LlamaServer, Run
+from bench.quiet import OthersWatch, processor_share
 from bench.spoken import Side
 
 __all__ = ["Contest"]
 
 _REST_S = 0.05
 _GAP_LIMIT = 3.0
+_QUIET = 0.1  # cores that others may use in a round that counts
+_PATIENCE = 3  # times as many rounds are taken where they do
 
 
 @dataclass
 class Samples:
-    """What the rounds of one figure gave: ours and, with a peer, theirs."""
+    """What the rounds of one figure gave: ours and, with a peer, theirs.
 
-    ours: list[float] = field(default_factory=list)
-    theirs: list[float] = field(default_factory=list)
+    ``noise`` is how many cores others used at most.
+    """
+
+    ours: list[float]
+    theirs: list[float]
+    noise: float
+
+    @property
+    def note(self) -> str:
+        """Say how far the figure can be trusted."""
+        return f"others: {self.noise:.2f} cores" if self.noise >= _QUIET else ""
 
     def ratio(self) -> float:
         """Return the median of the rounds' ratios: load that comes and goes hits both alike."""
@@ -203,16 +213,29 @@ class Contest:
     async def _compare(
         self, sides: Sequence[Side], measure: Callable[[Side, str], Awaitable[float]]
     ) -> Samples:
-        """Let the sides take turns; who begins changes from round to round."""
-        samples = Samples()
-        for number in range(self._count):
+        """Let the sides take turns; who begins changes from round to round.
+
+        Rounds that others disturbed are repeated, within bounds; the quietest count.
+        """
+        taken: list[tuple[float, list[float]]] = []
+        for number in range(_PATIENCE * self._count):
             seed = self._seed(f"round{number}")
-            order = list(sides) if number % 2 == 0 else list(reversed(sides))
-            for side in order:
-                into = samples.ours if side is sides[0] else samples.theirs
-                into.append(await measure(side, seed))
+            values = [0.0] * len(sides)
+            noise = 0.0
+            order = list(enumerate(sides))
+            for index, side in order if number % 2 == 0 else reversed(order):
+                watch = OthersWatch()
+                values[index] = await measure(side, seed)
+                noise = max(noise, watch.cores())
                 await asyncio.sleep(_REST_S)
-        return samples
+            taken.append((noise, values))
+            if sum(noise < _QUIET for noise, _ in taken) >= self._count:
+                break
+        taken.sort(key=lambda one: one[0])
+        kept = taken[: self._count]
+        ours = [values[0] for _, values in kept]
+        theirs = [values[1] for _, values in kept] if len(sides) > 1 else []
+        return Samples(ours, theirs, kept[-1][0])
 
     def _seed(self, name: str) -> str:
         """Return a name that was not used before, so that nobody knows its prompt."""
@@ -223,7 +246,7 @@ class Contest:
         """See that the peer does not compute while it has nothing to do."""
         servers = [side for side in sides if isinstance(side, LlamaServer)]
         return [
-            Figure("peer idle", _processor_share(server.pid), "of a core", 0.02)
+            Figure("peer idle", processor_share(server.pid), "of a core", 0.02)
             for server in servers
         ]
 
@@ -248,7 +271,7 @@ def _streams_of(count: int) -> Callable[[Side, str], Awaitable[float]]:
 
 def _speeds(name: str, samples: Samples) -> list[Figure]:
     control = median(samples.theirs) if samples.theirs else None
-    figures = [Figure(name, median(samples.ours), "tokens/s", None, control)]
+    figures = [Figure(name, median(samples.ours), "tokens/s", None, control, samples.note)]
     if control is not None:
         figures.append(Figure(f"{name}: of the peer", samples.ratio(), "x", 0.97, at_least=True))
     return figures
@@ -256,22 +279,10 @@ def _speeds(name: str, samples: Samples) -> list[Figure]:
 
 def _seconds(name: str, samples: Samples) -> Figure:
     control = median(samples.theirs) if samples.theirs else None
-    return Figure(name, median(samples.ours), "s", None, control)
+    return Figure(name, median(samples.ours), "s", None, control, samples.note)
 
 
 def _ratio(name: str, samples: Samples, limit: float | None) -> list[Figure]:
     if not samples.theirs:
         return []
     return [Figure(f"{name}: of the peer", samples.ratio(), "x", limit)]
-
-
-def _processor_share(pid: int, seconds: float = 1.0) -> float:
-    """Return how much of a core a process uses while nobody asks it."""
-    before = _ticks(pid)
-    time.sleep(seconds)
-    return (_ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / seconds
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
