@@ -1,6 +1,6 @@
 """The embedded engine against llama.cpp's own server: the same file, libraries and threads.
 
-``python -m bench.engine_peer [names…] [--server PATH] [--model q8_0|q4_0|tiny] [--threads 2]
+``python -m bench.engine_peer [names…] [--server PATH] [--model q8_0|q4_0|small|tiny] [--threads 2]
 [--quick] [--json PATH]``. Rounds of both sides take turns, and only one computes at a time; what is
 compared is the median of the rounds' ratios. Without ``--server`` only our own figures are taken.
 """
@@ -19,7 +19,7 @@ from bench.llama_server import Run, native_folder
 from bench.report import surroundings, table, write_json
 
 _ROOT = Path(__file__).resolve().parent.parent
-_MODELS = ("q8_0", "q4_0", "tiny")
+_MODELS = ("q8_0", "q4_0", "small", "tiny")
 _NAMES = ("streams", "burst", "turns", "gaps", "restore", "start", "isolation")
 _SESSIONS = 8
 
@@ -72,16 +72,14 @@ def _program(text: str) -> Path:
 
 def _model(name: str) -> Path:
     """Return a model file, written now if it is not there."""
-    from tests.models import build
+    from bench.weights import QWEN, SMOLLM, TINY, Kind, write  # needs numpy and gguf
 
-    from bench.weights import QWEN, Kind, write  # needs numpy and gguf
-
-    if name == "tiny":
-        return build("tiny-f32").absolute()
-    path = Path(f"target/bench/models/qwen2.5-0.5b-{name}-random.gguf").absolute()
+    known = {"small": (SMOLLM, "q8_0"), "tiny": (TINY, "q8_0")}
+    shape, kind = known.get(name, (QWEN, name))
+    path = Path(f"target/bench/models/{shape.name.lower()}-{kind}-random.gguf").absolute()
     if not path.exists():
         print("writing a model …", file=sys.stderr, flush=True)
-        write(path, QWEN, Kind[name.upper()])
+        write(path, shape, Kind[kind.upper()])
     return path
 
 

@@ -16,7 +16,7 @@ from gguf import GGMLQuantizationType as Kind
 from gguf import GGUFWriter, TokenType
 from tests.models.vocab import base_vocabulary, encode_piece, write_vocabulary
 
-__all__ = ["QWEN", "SMOLLM", "Kind", "Shape", "write"]
+__all__ = ["QWEN", "SMOLLM", "TINY", "Kind", "Shape", "write"]
 
 _BLOCK = 32  # values that share a scale
 _DEVIATION = {Kind.Q8_0: 73.3, Kind.Q4_0: 4.61}  # of whole numbers that fill the range evenly
@@ -43,6 +43,9 @@ class Shape:
 
 SMOLLM = Shape("SmolLM2-135M", "llama", 576, 30, 9, 3, 1536, 49152, 100_000.0)
 """From its published configuration."""
+
+TINY = Shape("tiny", "llama", 64, 2, 4, 2, 192, 1024)
+"""So small that what is beside the model's work is seen."""
 
 QWEN = Shape("Qwen2.5-0.5B", "qwen2", 896, 24, 14, 2, 4864, 151936, 1_000_000.0, True, 32768)
 """From its published configuration."""
