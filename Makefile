@@ -14,7 +14,7 @@ $(shell mkdir -p "$(CURDIR)/target/tmp")
 PYTHON_ENV := .venv/bin/python
 CODE := $(wildcard src tests bench scripts examples)
 
-.PHONY: help run test check fix docs bench engine hooks package clean
+.PHONY: help run test check fix docs bench bench-engine engine hooks package clean
 
 help:
 	@echo 'make run      set up, then run the daemon in the foreground'
@@ -22,7 +22,7 @@ help:
 	@echo 'make check    formatting, lint, types, import rules, generated documentation'
 	@echo 'make fix      put right what can be put right by itself'
 	@echo 'make docs     write the generated pages of the documentation'
-	@echo 'make bench    measure'
+	@echo 'make bench    measure; bench-engine: the engine against a llama-server'
 	@echo 'make engine   build the embedded engine again'
 	@echo 'make hooks    run the whole suite before every git push'
 	@echo 'make package  build the wheel and the source archive into dist/'
@@ -57,6 +57,10 @@ docs:
 bench:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench $(ARGS)
+
+bench-engine:
+	@scripts/setup.sh test
+	@exec $(PYTHON_ENV) -m bench.engine_peer $(ARGS)
 
 engine:
 	@scripts/setup.sh engine

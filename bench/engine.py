@@ -48,10 +48,10 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
 
 
 def _figures(through: list[float], direct: list[float]) -> list[Figure]:
-    from bench.weights import SHAPE  # needs numpy and gguf
+    from bench.weights import SMOLLM  # needs numpy and gguf
 
     ratio = median(ours / theirs for ours, theirs in zip(through, direct, strict=True))
-    note = f"{SHAPE}, random weights; control: the engine's runner"
+    note = f"{SMOLLM.name}, Q8_0, random weights; control: the engine's runner"
     return [
         Figure(_NAME, median(through), "tokens/s", None, median(direct), note),
         Figure("engine: socket against direct", ratio, "x", 0.97, None, "median", at_least=True),

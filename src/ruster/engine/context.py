@@ -129,6 +129,11 @@ class Context:
         pointer = lib.llama_get_logits_ith(self._handle, index)
         return np.ctypeslib.as_array(pointer, shape=(self._vocab_size,)).copy()
 
+    def likeliest(self, index: int) -> int:
+        """Return the token with the largest logit after the batch's token ``index``."""
+        pointer = lib.llama_get_logits_ith(self._handle, index)
+        return int(np.ctypeslib.as_array(pointer, shape=(self._vocab_size,)).argmax())
+
     def embedding(self, sequence: int = 0) -> list[float]:
         """Copy the pooled embedding of a sequence."""
         pointer = lib.llama_get_embeddings_seq(self._handle, sequence)

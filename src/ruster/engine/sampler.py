@@ -28,8 +28,10 @@ class Sampler:
         _check(sampling)
         self._grammar = Grammar(model, grammar) if grammar is not None else None
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        if sampling.repetition_penalty != 1.0:
-            penalty = sampling.repetition_penalty
+        penalty = sampling.repetition_penalty
+        self._is_greedy = sampling.temperature <= 0 and penalty == 1.0 and grammar is None
+        if penalty != 1.0:
+            self._narrow(sampling)
             self._add(
                 lib.llama_sampler_init_penalties(
                     model.vocab_size, _PENALTY_TOKENS, penalty, 0.0, 0.0
@@ -48,6 +50,16 @@ class Sampler:
         seed = lib.LLAMA_DEFAULT_SEED if sampling.seed is None else sampling.seed & 0xFFFFFFFF
         self._add(lib.llama_sampler_init_dist(seed))
 
+    def _narrow(self, sampling: Sampling) -> None:
+        """Drop what can be seen to lose before the penalty, which goes through all that is left.
+
+        It moves at most ``_PENALTY_TOKENS`` tokens, and a penalty over 1 moves them down: the best
+        k after it are among so many more before it.
+        """
+        most = 1 if sampling.temperature <= 0 else sampling.top_k
+        if sampling.repetition_penalty > 1.0 and most > 0 and self._grammar is None:
+            self._add(lib.llama_sampler_init_top_k(most + _PENALTY_TOKENS))
+
     def _add(self, link: int | None) -> None:
         if not link:
             raise ModelError("llama.cpp refused a sampler", code="sampling_invalid")
@@ -55,6 +67,8 @@ class Sampler:
 
     def sample(self, context: Context, index: int) -> int:
         """Draw the token after the batch's token ``index``, which must have asked for output."""
+        if self._is_greedy:
+            return context.likeliest(index)
         if self._grammar is None:
             return int(lib.llama_sampler_sample(self._chain, context.handle, index))
         token = self._grammar.draw(context.logits(index), self._chain)
