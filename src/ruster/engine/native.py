@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 from importlib import metadata
 from typing import Any
@@ -76,7 +77,8 @@ def _free_bytes(ggml: ctypes.CDLL, device: int) -> int:
 
 
 def give_memory_back() -> None:
-    """Have the C library return what it keeps of freed memory to the system, if it can (glibc)."""
+    """Free what Python holds in cycles, and have the C library return it, if it can (glibc)."""
+    gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from ruster.core.errors import ModelError, RusterError
 from ruster.core.inference import Complete, Notice
 from ruster.core.orchestration import (
+    AssetFailed,
     AssetProgress,
     AssetStarted,
     Embed,
@@ -189,7 +190,11 @@ class Runner:
         self._flush()
         path = Path(name)
         settings = self._settings.model_copy(update={"n_gpu_layers": grant.gpu_layers})
-        model = LoadedModel(path, settings, self._reporter(path, ticket))
+        try:
+            model = LoadedModel(path, settings, self._reporter(path, ticket))
+        except ModelError as error:
+            ticket.send(AssetFailed(error.message))
+            raise
         lane = Lane(model, grant.footprint, settings, self._inbox, self.flag)
         self._pool.add(name, lane, grant)
         ticket.send(lane.ready(self._monotonic() - started))
@@ -205,7 +210,8 @@ class Runner:
                 told = fraction
                 ticket.send(AssetProgress(int(total * fraction), total))
                 self._flush()
-            return not (ticket.cancelled or self._inbox.closed)
+            unwanted = ticket.cancelled and not self._inbox.waits_for(str(path))
+            return not (unwanted or self._inbox.closed)
 
         return report
 
