@@ -61,6 +61,7 @@ class Runner:
         memory = Memory(on_devices=native.free_device_bytes)
         self._pool: ModelPool[Lane] = ModelPool(settings, monotonic, memory, self._unloaded)
         self._waiting: deque[Ticket] = deque()
+        self._blocked = False  # the first of them waits until a model is idle
         self._flush: Callable[[], None] = lambda: None
         self._tell: Callable[[EngineBody], None] = lambda _: None
         self._beaten_at = monotonic()
@@ -98,7 +99,8 @@ class Runner:
                 self._step(lane)
                 self._beat()
                 self._flush()
-        self._pool.note_idle()
+        if self._pool.note_idle():
+            self._blocked = False
         self._flush()
 
     def close(self) -> None:
@@ -121,7 +123,10 @@ class Runner:
 
     def _begin_waiting(self) -> None:
         while self._waiting and not self._inbox.closed:
-            if not self._begin_or_fail(self._waiting[0]):
+            if self._blocked and not self._waiting[0].cancelled:
+                return
+            self._blocked = not self._begin_or_fail(self._waiting[0])
+            if self._blocked:
                 return
             self._waiting.popleft()
 

@@ -111,13 +111,16 @@ async def test_a_request_waits_until_a_model_in_use_is_free(models: list[Path]) 
         while not isinstance(await anext(talking), Content):
             pass
         waits = spawn(read(host.infer(models[1], ask("Hello!"))), name="waits")
-        for _ in range(20):
+        later = spawn(read(host.infer(models[0], ask("Hello!"))), name="later")
+        for _ in range(200):
             await anext(talking)
         assert not waits.done()
+        assert not later.done()  # it does not overtake, else the other one might wait for ever
         assert _states(host) == [ModelState.INFERRING]
         await talking.aclose()  # type: ignore[attr-defined]
         assert (await waits).text == DEFAULT.text
-        assert _states(host) == [ModelState.UNLOADED, ModelState.LOADED]
+        assert (await later).text == DEFAULT.text
+        assert [status.loads for status in host.status()] == [2, 1]
 
 
 async def test_everyone_who_waits_sees_the_load(scripted: Path) -> None:
