@@ -103,9 +103,6 @@ class ModelPool(Generic[_Model]):
     def __iter__(self) -> Iterator[tuple[str, _Model]]:
         return iter([(name, place.model) for name, place in self._places.items()])
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def get(self, name: str) -> _Model | None:
         """Return a loaded model."""
         place = self._places.get(name)
