@@ -37,8 +37,8 @@ from ruster.core.orchestration import (
     Cancel,
     Embed,
     Embedding,
+    EngineBody,
     EngineCommand,
-    EngineFailure,
     EngineInput,
     EngineOutput,
     Forget,
@@ -89,7 +89,6 @@ class EngineHost:
         self._board = ModelBoard()
         self._watchdog = Watchdog(settings.step_timeout_s, self._on_hang)
         self._cancelled: dict[str, asyncio.TimerHandle] = {}
-        self._loader: str | None = None  # the request that has a model loaded
         self._load_timer: asyncio.TimerHandle | None = None
         self._end_reason: str | None = None
         self._crashes = 0
@@ -276,19 +275,18 @@ class EngineHost:
 
     def _on_output(self, output: EngineOutput) -> None:
         self._watchdog.heard()
-        self._follow(output)
+        self._follow(output.body)
         if self._requests.deliver(output):
             self._crashes = 0
             if (timer := self._cancelled.pop(output.id or "", None)) is not None:
                 timer.cancel()
 
-    def _follow(self, output: EngineOutput) -> None:
+    def _follow(self, body: EngineBody) -> None:
         """Note what an output says about the models, and tell those who wait for one."""
         loading = self._board.loading
-        match output.body:
+        match body:
             case AssetStarted(name):
                 self._board.started(name)
-                self._loader = output.id
                 self._load_timer = asyncio.get_running_loop().call_later(
                     self._settings.load_timeout_s,
                     self._kill,
@@ -298,9 +296,9 @@ class EngineHost:
             case AssetProgress(current, total) if loading is not None:
                 what = f"loading {Path(loading).stem}"
                 self._requests.tell_waiting(loading, Progress(what, current, total))
-            case ModelReady() as body:
+            case ModelReady():
                 self._on_ready(body)
-            case EngineFailure() | AssetFailed() if loading and output.id == self._loader:
+            case AssetFailed():
                 self._board.failed()
                 self._end_load()
             case ModelUnloaded(path):

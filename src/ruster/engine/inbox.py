@@ -104,6 +104,11 @@ class Inbox:
             fresh, self._fresh = self._fresh, []
             return fresh
 
+    def waits_for(self, model: str) -> bool:
+        """Tell whether a request for a model has not begun yet."""
+        with self._changed:
+            return any(getattr(ticket.command, "model", None) == model for ticket in self._waiting)
+
     def admit(self, ticket: Ticket) -> bool:
         """Begin a request; False when it was cancelled meanwhile."""
         with self._changed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 from importlib import metadata
 from typing import Any
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 _WARN, _CONTINUED = 3, 5
-_GPU_TYPES = (1, 2)  # of ggml_backend_dev_type: with memory of its own, or sharing ours
+_GPU = 1  # of ggml_backend_dev_type: one with memory of its own
 _last_level = 0
 
 
@@ -51,7 +52,10 @@ def start() -> None:
 
 
 def free_device_bytes() -> int | None:
-    """Return the free memory of all GPUs together; None when there is none, or nothing tells."""
+    """Return the free memory of all GPUs that have their own; None without any.
+
+    Also None when the binding does not tell.
+    """
     try:
         from llama_cpp._ggml import libggml as ggml
 
@@ -61,9 +65,7 @@ def free_device_bytes() -> int | None:
         ggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
         ggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
         devices = [ggml.ggml_backend_dev_get(it) for it in range(ggml.ggml_backend_dev_count())]
-        sizes = [
-            _free_bytes(ggml, it) for it in devices if ggml.ggml_backend_dev_type(it) in _GPU_TYPES
-        ]
+        sizes = [_free_bytes(ggml, it) for it in devices if ggml.ggml_backend_dev_type(it) == _GPU]
     except (ImportError, AttributeError, OSError):
         return None
     return sum(sizes) if sizes else None
@@ -76,7 +78,8 @@ def _free_bytes(ggml: ctypes.CDLL, device: int) -> int:
 
 
 def give_memory_back() -> None:
-    """Have the C library return what it keeps of freed memory to the system, if it can (glibc)."""
+    """Free what Python holds in cycles, and have the C library return it, if it can (glibc)."""
+    gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

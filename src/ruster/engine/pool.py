@@ -103,9 +103,6 @@ class ModelPool(Generic[_Model]):
     def __iter__(self) -> Iterator[tuple[str, _Model]]:
         return iter([(name, place.model) for name, place in self._places.items()])
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def get(self, name: str) -> _Model | None:
         """Return a loaded model."""
         place = self._places.get(name)
@@ -135,14 +132,14 @@ class ModelPool(Generic[_Model]):
         needed = footprint.with_demand(demand)
         if name in self._places and needed <= footprint.bytes:
             return grant
-        room = self._room_for(name)
+        room = self._room()
         if room is not None and needed > room:
             window = footprint.largest_window(demand, room)
             if window is None:
                 raise self._too_large(name, grant, room)
             grant = Grant(footprint, demand, window, gpu_layers)
             needed = footprint.with_demand(demand, window)
-        return grant if self._make_room(name, needed) else None
+        return grant if room is None or self._make_room(name, needed, room) else None
 
     def use(self, name: str, grant: Grant) -> None:
         """Note that a request of the loaded model begins under its grant."""
@@ -162,14 +159,15 @@ class ModelPool(Generic[_Model]):
             grant.footprint.limit = grant.window
         grant.footprint.grant(grant.demand)
 
-    def note_idle(self) -> None:
-        """See which models are in use; the idle time of the others begins."""
-        now = self._monotonic()
+    def note_idle(self) -> bool:
+        """See which models are in use; the idle time of the others begins, True if of any now."""
+        now, begins = self._monotonic(), False
         for place in self._places.values():
             if place.model.busy:
                 place.idle_since, place.used_at = None, now
             elif place.idle_since is None:
-                place.idle_since = now
+                place.idle_since, begins = now, True
+        return begins
 
     def unload_expired(self) -> None:
         """Unload what has been idle for long enough."""
@@ -219,7 +217,7 @@ class ModelPool(Generic[_Model]):
             layers = layers_that_fit(shape, cells, free)
         return Footprint(shape, settings, layers), layers
 
-    def _room_for(self, name: str) -> int | None:
+    def _room(self) -> int | None:
         """Return what one model may take if all others went; None when nothing bounds it."""
         budget = self._settings.memory_budget_bytes
         if budget is not None:
@@ -232,11 +230,8 @@ class ModelPool(Generic[_Model]):
         held = sum(it.footprint.bytes - it.footprint.weights_bytes for it in self._places.values())
         return int(SHARE * (available + held))
 
-    def _make_room(self, name: str, needed: int) -> bool:
+    def _make_room(self, name: str, needed: int, room: int) -> bool:
         """Unload idle models until there is room; False when those in use leave too little."""
-        room = self._room_for(name)
-        if room is None:
-            return True
         others = {it: place for it, place in self._places.items() if it != name}
         in_use = sum(it.footprint.bytes for it in others.values() if it.model.busy)
         if in_use + needed > room:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ruster.core.errors import ModelError, RusterError
 from ruster.core.inference import Complete, Notice
 from ruster.core.orchestration import (
+    AssetFailed,
     AssetProgress,
     AssetStarted,
     Embed,
@@ -60,6 +61,7 @@ class Runner:
         memory = Memory(on_devices=native.free_device_bytes)
         self._pool: ModelPool[Lane] = ModelPool(settings, monotonic, memory, self._unloaded)
         self._waiting: deque[Ticket] = deque()
+        self._blocked = False  # the first of them waits until a model is idle
         self._flush: Callable[[], None] = lambda: None
         self._tell: Callable[[EngineBody], None] = lambda _: None
         self._beaten_at = monotonic()
@@ -97,7 +99,8 @@ class Runner:
                 self._step(lane)
                 self._beat()
                 self._flush()
-        self._pool.note_idle()
+        if self._pool.note_idle():
+            self._blocked = False
         self._flush()
 
     def close(self) -> None:
@@ -120,7 +123,10 @@ class Runner:
 
     def _begin_waiting(self) -> None:
         while self._waiting and not self._inbox.closed:
-            if not self._begin_or_fail(self._waiting[0]):
+            if self._blocked and not self._waiting[0].cancelled:
+                return
+            self._blocked = not self._begin_or_fail(self._waiting[0])
+            if self._blocked:
                 return
             self._waiting.popleft()
 
@@ -189,7 +195,11 @@ class Runner:
         self._flush()
         path = Path(name)
         settings = self._settings.model_copy(update={"n_gpu_layers": grant.gpu_layers})
-        model = LoadedModel(path, settings, self._reporter(path, ticket))
+        try:
+            model = LoadedModel(path, settings, self._reporter(path, ticket))
+        except ModelError as error:
+            ticket.send(AssetFailed(error.message))
+            raise
         lane = Lane(model, grant.footprint, settings, self._inbox, self.flag)
         self._pool.add(name, lane, grant)
         ticket.send(lane.ready(self._monotonic() - started))
@@ -205,7 +215,8 @@ class Runner:
                 told = fraction
                 ticket.send(AssetProgress(int(total * fraction), total))
                 self._flush()
-            return not (ticket.cancelled or self._inbox.closed)
+            unwanted = ticket.cancelled and not self._inbox.waits_for(str(path))
+            return not (unwanted or self._inbox.closed)
 
         return report
 

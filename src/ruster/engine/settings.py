@@ -50,7 +50,7 @@ class EngineSettings(BaseModel):
     """When a model that nobody uses gives its memory back: after each answer, after an idle time,
     or never. Its conversations are kept in the snapshot folder."""
 
-    unload_after_s: float = Field(default=300.0, ge=0)
+    unload_after_s: float = Field(default=300.0, ge=0, le=1e9)
     """How long a model stays loaded that nobody uses, with `hibernate`."""
 
     snapshots: bool = True

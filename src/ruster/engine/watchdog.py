@@ -19,7 +19,7 @@ class Watchdog:
     """Calls ``on_hang`` with the limit once nothing was heard for ``limit_s`` of work."""
 
     def __init__(self, limit_s: float, on_hang: Callable[[float], None]) -> None:
-        self._usual_s = self._limit_s = limit_s
+        self._limit_s = limit_s
         self._on_hang = on_hang
         self._heard_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -39,14 +39,6 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def allow(self, limit_s: float | None = None) -> None:
-        """Set the limit for what is done next; None sets the usual one."""
-        self._limit_s = self._usual_s if limit_s is None else limit_s
-        self.heard()
-        if self._timer is not None:
-            self.stop()
-            self._wait(self._limit_s)
 
     def _wait(self, delay_s: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -103,11 +104,10 @@ send({"Error": {"message": "no", "code": "engine_busy", "retryable": True}}, oth
 time.sleep(600)
 """
     host = _host(load, load_timeout_s=1)
-    loading = spawn(read(host.infer(scripted, ask("Hello!"))), name="loading")
-    with pytest.raises(ModelError, match="no"):
-        await read(host.infer(scripted, ask("Hello!")))
-    with pytest.raises(EngineCrashed, match="while it loaded"):
-        await loading
+    asked = [spawn(read(host.infer(scripted, ask("Hello!"))), name="asked") for _ in range(2)]
+    errors = await asyncio.gather(*asked, return_exceptions=True)
+    codes = sorted(error.code for error in errors if isinstance(error, ModelError))
+    assert codes == ["engine_busy", "engine_crashed"]  # the load's own limit has ended it
     await host.aclose()
 
 

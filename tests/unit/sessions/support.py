@@ -13,7 +13,7 @@ from ruster.agent.no_tools import NoTools
 from ruster.agent.settings import AgentSettings
 from ruster.agent.turn import Agent
 from ruster.core.clock import Clock
-from ruster.core.ports import Provider
+from ruster.core.ports import Provider, SessionState
 from ruster.llm.registry import Registry
 from ruster.llm.router import Models
 from ruster.llm.settings import LlmSettings
@@ -78,6 +78,7 @@ async def open_store(
     clock: Clock | None = None,
     providers: Mapping[str, Provider] | None = None,
     agent: AgentSettings | None = None,
+    state: SessionState | None = None,
     **settings: Any,
 ) -> AsyncIterator[SessionStore]:
     """Open the sessions below ``folder``; they are answered by ``pinky/echo``."""
@@ -92,6 +93,7 @@ async def open_store(
         clock=clock,
         settings=kept,
         counts=TurnCounts(),
+        state=state,
     )
     store = SessionStore(folder, UID, "pinky/echo", parts)
     try:

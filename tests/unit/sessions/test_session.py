@@ -164,6 +164,34 @@ async def test_deleting_while_a_message_is_being_accepted(tmp_path: Path) -> Non
         assert history(tmp_path / "work") == []
 
 
+class _State:
+    """Forgets sessions, or fails to."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+        self.broken = False
+
+    async def forget(self, session_key: str) -> None:
+        if self.broken:
+            raise OSError(30, "read-only")
+        self.forgotten.append(session_key)
+
+
+async def test_what_others_keep_of_a_session_goes_with_it(tmp_path: Path) -> None:
+    state = _State()
+    async with open_store(tmp_path, state=state) as store:
+        await say(await store.create(UID, "work", None, None), "hello")
+        state.broken = True
+        with pytest.raises(StorageError, match="read-only"):
+            await store.delete(UID, "work")
+        assert (await store.get(UID, "work")).id == "work"  # it is still there, to try again
+        state.broken = False
+        await store.delete(UID, "work")
+        assert state.forgotten == [f"{UID}/work"]
+        with pytest.raises(SessionError):
+            await store.get(UID, "work")
+
+
 async def test_deleting_twice_at_once(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         await store.create(UID, "work", None, None)
