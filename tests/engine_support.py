@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,9 @@ from ruster.core.inference import (
     Usage,
 )
 from ruster.core.messages import Message, Role, ToolCall
+from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 
-__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "ask", "read"]
+__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "ask", "local_files", "read"]
 
 _MISSING = importlib.util.find_spec("llama_cpp") is None
 
@@ -88,3 +90,10 @@ def ask(
 async def read(events: AsyncIterator[InferenceEvent]) -> Answer:
     """Read a stream to its end."""
     return Answer([event async for event in events])
+
+
+def local_files(models_dir: Path) -> ModelStore:
+    """Return the store whose models folder this is; its hub is out of reach."""
+    folders = StoreFolders(models_dir.parent / "config", models_dir.parent)
+    variables = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    return ModelStore(folders, ModelStoreSettings(retries=0), variables.get)

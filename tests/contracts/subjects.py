@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
+from tests.engine_support import local_files
 from tests.fakes import gemini_answers, openai_answers
 from tests.fakes.gemini_server import FakeGemini
 from tests.fakes.hosted import at
@@ -145,8 +146,8 @@ async def _gemini() -> AsyncIterator[Subject]:
 async def _llamacpp() -> AsyncIterator[Subject]:
     build("scripted")
     with short_folder() as empty:
-        engine = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), MODELS_DIR)
-        absent = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), empty)
+        engine = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), local_files(MODELS_DIR))
+        absent = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), local_files(empty))
         think = script("think")
         yield Subject(
             prefix="llamacpp",

@@ -29,12 +29,9 @@ from ruster.core.ports import ModelInfo, Provider
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from ruster.llm.llamacpp import LlamaCppProvider
-from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
-from tests.engine_support import NEEDS_ENGINE, Answer, ask, read
+from tests.engine_support import NEEDS_ENGINE, Answer, ask, local_files, read
 from tests.models import MODELS_DIR, build
 from tests.models.scripts import DEFAULT, SCRIPTS, TOOL_RESULT, script
-
-_NO_HUB = "http://127.0.0.1:9"
 
 
 class _SaidEngine:
@@ -73,12 +70,6 @@ class _SaidEngine:
         self.closed = True
 
 
-def _files(models_dir: Path) -> ModelStore:
-    """Return the store whose models folder this is; its hub is out of reach."""
-    folders = StoreFolders(models_dir.parent / "config", models_dir.parent)
-    return ModelStore(folders, ModelStoreSettings(retries=0), {"HF_ENDPOINT": _NO_HUB}.get)
-
-
 @pytest.fixture
 def models_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
@@ -92,7 +83,7 @@ def models_dir(tmp_path: Path) -> Path:
 
 async def test_a_model_is_found_by_name_file_and_path(models_dir: Path) -> None:
     engine = _SaidEngine(Complete())
-    provider: Provider = LlamaCppProvider(engine, _files(models_dir))
+    provider: Provider = LlamaCppProvider(engine, local_files(models_dir))
     names = ["a", "a.gguf", "org/b", str(models_dir / "a.gguf")]
     for name in names:
         await read(provider.stream(ask("Hi", model=name)))
@@ -104,7 +95,7 @@ async def test_a_model_is_found_by_name_file_and_path(models_dir: Path) -> None:
     ["none", "", "/nowhere/x.gguf", "../outside", "../models/../outside.gguf", "a\0b", "~?/x"],
 )
 async def test_a_missing_model_is_not_there(models_dir: Path, name: str) -> None:
-    provider = LlamaCppProvider(_SaidEngine(), _files(models_dir))
+    provider = LlamaCppProvider(_SaidEngine(), local_files(models_dir))
     with pytest.raises(ProviderUnreachable, match=r"no model file|not found") as caught:
         await read(provider.stream(ask("Hi", model=name)))
     assert caught.value.code == "model_not_found"
@@ -113,7 +104,7 @@ async def test_a_missing_model_is_not_there(models_dir: Path, name: str) -> None
 
 async def test_the_default_is_what_came_last_and_makes_no_vectors(models_dir: Path) -> None:
     engine = _SaidEngine(Complete())
-    provider = LlamaCppProvider(engine, _files(models_dir))
+    provider = LlamaCppProvider(engine, local_files(models_dir))
     os.utime(models_dir / "org" / "b.gguf", (2e9, 2e9))
     (models_dir / "nomic-embed.gguf").write_bytes(b"GGUF")
     os.utime(models_dir / "nomic-embed.gguf", (3e9, 3e9))
@@ -124,7 +115,7 @@ async def test_the_default_is_what_came_last_and_makes_no_vectors(models_dir: Pa
 
 
 async def test_a_hub_out_of_reach_leads_to_the_next_model(tmp_path: Path) -> None:
-    provider = LlamaCppProvider(_SaidEngine(), _files(tmp_path / "models"))
+    provider = LlamaCppProvider(_SaidEngine(), local_files(tmp_path / "models"))
     with pytest.raises(ProviderUnreachable) as caught:
         await read(provider.stream(ask("Hi", model="default")))
     assert caught.value.code in ("hub_unreachable", "hub_missing")
@@ -134,21 +125,22 @@ async def test_a_hub_out_of_reach_leads_to_the_next_model(tmp_path: Path) -> Non
 async def test_nothing_is_downloaded_for_an_engine_that_is_not_installed(tmp_path: Path) -> None:
     engine = _SaidEngine()
     engine.missing = "the engine is not installed: install it"
-    provider = LlamaCppProvider(engine, _files(tmp_path / "models"))
+    provider = LlamaCppProvider(engine, local_files(tmp_path / "models"))
     with pytest.raises(ProviderUnreachable, match="install it") as caught:
         await read(provider.stream(ask("Hi", model="default")))
     assert caught.value.code == "engine_missing"
 
 
 async def test_the_models_of_the_folder(models_dir: Path, tmp_path: Path) -> None:
-    provider = LlamaCppProvider(_SaidEngine(), _files(models_dir))
+    provider = LlamaCppProvider(_SaidEngine(), local_files(models_dir))
     assert await provider.models() == [
         ModelInfo("llamacpp/a", 64, 4),
         ModelInfo("llamacpp/c-00001-of-00002", 64, 8),
         ModelInfo("llamacpp/org/b", 64, 4),
     ]
     assert (
-        await LlamaCppProvider(_SaidEngine(), _files(tmp_path / "none" / "models")).models() == []
+        await LlamaCppProvider(_SaidEngine(), local_files(tmp_path / "none" / "models")).models()
+        == []
     )
     assert await provider.context_size("a") == 64
 
@@ -156,7 +148,7 @@ async def test_the_models_of_the_folder(models_dir: Path, tmp_path: Path) -> Non
 async def _say(
     models_dir: Path, *events: InferenceEvent, show: bool = True
 ) -> list[InferenceEvent]:
-    provider = LlamaCppProvider(_SaidEngine(*events), _files(models_dir))
+    provider = LlamaCppProvider(_SaidEngine(*events), local_files(models_dir))
     request = ask("Hi", model="a", behaviour=Behaviour(show_thinking=show))
     return (await read(provider.stream(request))).events
 
@@ -191,7 +183,7 @@ async def test_a_thought_opened_by_the_prompt(models_dir: Path) -> None:
 
 async def test_closing_the_stream_closes_the_engines(models_dir: Path) -> None:
     engine = _SaidEngine(ProcessStart(), Content("a"), Content("b"), Complete())
-    provider = LlamaCppProvider(engine, _files(models_dir))
+    provider = LlamaCppProvider(engine, local_files(models_dir))
     stream = provider.stream(ask("Hi", model="a"))
     await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]
@@ -204,7 +196,7 @@ async def test_errors_of_the_engine(models_dir: Path) -> None:
     missing = ModelError("install it", code="engine_missing")
     with pytest.raises(ProviderUnreachable, match="install it") as caught:
         await read(
-            LlamaCppProvider(_SaidEngine(error=missing), _files(models_dir)).stream(
+            LlamaCppProvider(_SaidEngine(error=missing), local_files(models_dir)).stream(
                 ask("Hi", model="a")
             )
         )
@@ -212,13 +204,13 @@ async def test_errors_of_the_engine(models_dir: Path) -> None:
     damaged = ModelError("damaged", code="model_damaged")
     with pytest.raises(ModelError, match="damaged"):
         await read(
-            LlamaCppProvider(_SaidEngine(error=damaged), _files(models_dir)).stream(
+            LlamaCppProvider(_SaidEngine(error=damaged), local_files(models_dir)).stream(
                 ask("Hi", model="a")
             )
         )
     late = _SaidEngine(Content("x"), error=missing)
     with pytest.raises(ModelError):
-        await read(LlamaCppProvider(late, _files(models_dir)).stream(ask("Hi", model="a")))
+        await read(LlamaCppProvider(late, local_files(models_dir)).stream(ask("Hi", model="a")))
 
 
 class TestRealEngine:
@@ -230,7 +222,7 @@ class TestRealEngine:
     async def provider(self) -> AsyncIterator[LlamaCppProvider]:
         build("scripted")
         build("tiny-bert")
-        provider = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), _files(MODELS_DIR))
+        provider = LlamaCppProvider(EngineHost(EngineSettings(threads=1)), local_files(MODELS_DIR))
         yield provider
         await provider.aclose()
 
