@@ -135,6 +135,16 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             turns_total=3,
             turns_failed=0,
             tokens_total=2048,
+            local_models=[
+                events.LoadedModelSummary(
+                    path=_QWEN_PATH,
+                    state="loaded",
+                    context_size=8192,
+                    size_bytes=1_646_573_056,
+                    loads=2,
+                    load_s=0.61,
+                )
+            ],
             rss_bytes=41_943_040,
             uid=1000,
             privileged=True,

@@ -146,6 +146,7 @@ class Daemon:
             clock=given.clock,
             started=given.clock.monotonic(),
             connections=lambda: self.listener.connections,
+            local_models=self.services.loaded,
         )
         dispatcher = Dispatcher(
             SessionHandlers(self.store, self.services.is_here),

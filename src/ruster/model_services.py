@@ -7,7 +7,7 @@ model of it is asked for.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from ruster.storage.disk import Disk
 
 if TYPE_CHECKING:
     from ruster.engine.host import EngineHost
+    from ruster.engine.status import ModelStatus
 
 __all__ = ["LOCAL", "ModelServices"]
 
@@ -77,6 +78,10 @@ class ModelServices:
                 settings = settings.model_copy(update={"snapshot_folder": folder})
             self._engine = EngineHost(settings, clock=self._clock)
         return self._engine
+
+    def loaded(self) -> Sequence[ModelStatus]:
+        """Tell of the local models that were needed since the start; starts nothing."""
+        return () if self._engine is None else self._engine.status()
 
     async def forget(self, session_key: str) -> None:
         """Drop what the engine keeps of a session; raises OSError when some of it stays."""

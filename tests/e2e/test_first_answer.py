@@ -70,6 +70,9 @@ async def test_hello_downloads_shows_progress_and_is_answered(folder: Path, hub:
         assert said(again) == DEFAULT.answer
         assert len(hub.downloads(FILE)) == 1
         listed = await client.ask({"action": "models"})
+        (loaded,) = (await client.ask({"action": "status"}, "status"))["local_models"]
+        assert (loaded["state"], loaded["loads"]) == ("loaded", 1)
+        assert loaded["path"].endswith(FILE)
         assert [model["id"] for model in listed["models"] if "qwen" in model["id"]]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.request import request
 from ruster.cli.tables import print_rows
-from ruster.protocol.events import StatusReport
+from ruster.protocol.events import LoadedModelSummary, StatusReport
 
 __all__ = ["status", "status_rows"]
 
@@ -38,5 +39,12 @@ def status_rows(report: StatusReport) -> list[tuple[str, str]]:
         ("default model", report.default_model),
         *(totals if report.privileged else ()),
         ("memory", f"{report.rss_bytes / _MIB:.1f} MiB"),
+        *((f"model {Path(model.path).name}", _model(model)) for model in report.local_models or ()),
         ("you", f"uid {report.uid}, {rights}"),
     ]
+
+
+def _model(model: LoadedModelSummary) -> str:
+    window = f", window {model.context_size}" if model.context_size else ""
+    size = f", {model.size_bytes / _MIB:.0f} MiB" if model.size_bytes else ""
+    return f"{model.state}{window}{size}"

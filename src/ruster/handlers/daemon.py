@@ -6,16 +6,18 @@ import asyncio
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruster.core.clock import Clock
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import spawn
+from ruster.engine.status import ModelStatus
 from ruster.handlers.caller import Caller
 from ruster.protocol.commands import Models, Ping, Status
-from ruster.protocol.events import ModelList, Pong, StatusReport
+from ruster.protocol.events import LoadedModelSummary, ModelList, Pong, StatusReport
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
 from ruster.version import __version__
@@ -32,6 +34,7 @@ class DaemonView:
     clock: Clock
     started: float
     connections: Callable[[], int]
+    local_models: Callable[[], Sequence[ModelStatus]]
 
 
 class DaemonHandlers:
@@ -48,13 +51,14 @@ class DaemonHandlers:
     async def status(self, caller: Caller, command: Status) -> None:
         """Tell how the daemon is."""
         view = self._view
-        totals = {
+        totals: dict[str, Any] = {
             "connections": view.connections(),
             "sessions_open": view.store.open_count,
             "turns_running": view.counts.running,
             "turns_total": view.counts.total,
             "turns_failed": view.counts.failed,
             "tokens_total": view.counts.tokens,
+            "local_models": [_summary(model) for model in view.local_models()],
         }
         report = StatusReport(
             version=__version__,
@@ -83,6 +87,17 @@ class DaemonHandlers:
             unreachable=dict(listed.missing),
         )
         caller.reply(reply, command)
+
+
+def _summary(model: ModelStatus) -> LoadedModelSummary:
+    return LoadedModelSummary(
+        path=model.path,
+        state=model.state.value,
+        context_size=model.context_size,
+        size_bytes=model.size_bytes,
+        loads=model.loads,
+        load_s=model.load_s,
+    )
 
 
 def resident_bytes() -> int:

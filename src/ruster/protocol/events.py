@@ -25,6 +25,7 @@ __all__ = [
     "ErrorEvent",
     "Event",
     "HistoryPage",
+    "LoadedModelSummary",
     "LocalModelSummary",
     "ModelCancelled",
     "ModelCatalogueEvent",
@@ -290,6 +291,24 @@ class HistoryPage(Reply):
     """As asked for."""
 
 
+class LoadedModelSummary(BaseModel):
+    """A local model that was needed since the start."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    state: str
+    """`unloaded`, `loading`, `loaded` or `inferring`."""
+    context_size: int | None = None
+    """Its window in tokens, while it is loaded."""
+    size_bytes: int | None = None
+    """The size of its weights."""
+    loads: int
+    """How often it was loaded."""
+    load_s: float | None = None
+    """How long the last time took, in seconds."""
+
+
 class StatusReport(Reply):
     """How the daemon is. What all users do together is told only to the privileged."""
 
@@ -308,6 +327,8 @@ class StatusReport(Reply):
     turns_failed: int | None = None
     tokens_total: int | None = None
     """Tokens models have read and written since the start."""
+    local_models: list[LoadedModelSummary] | None = None
+    """The models of the embedded engine that were needed since the start."""
     rss_bytes: int
     """The daemon's resident memory."""
     uid: int

@@ -190,7 +190,7 @@ async def test_deleting_leaves_nothing_on_the_disk(
 async def test_what_others_do_is_not_in_a_strangers_status(
     daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
 ) -> None:
-    view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7)
+    view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7, lambda: ())
     handlers = DaemonHandlers(view, daemon.services.models)
     for caller in (owner, stranger):
         await handlers.status(caller, Status())
@@ -198,7 +198,9 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     assert isinstance(mine, StatusReport)
     assert isinstance(theirs, StatusReport)
     assert (mine.turns_total, mine.connections) == (3, 7)
-    assert {theirs.turns_total, theirs.connections, theirs.tokens_total} == {None}
+    assert {theirs.turns_total, theirs.connections, theirs.tokens_total, theirs.local_models} == {
+        None
+    }
 
 
 async def test_a_stranger_cannot_fill_the_disk_with_models(
