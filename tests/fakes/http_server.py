@@ -70,8 +70,8 @@ Fault = Callable[[Sequence[bytes]], Iterable[Step]]
 class FakeHttp:
     """``async with Fake() as server:`` listens at ``server.url``; a fake answers in ``respond``.
 
-    ``split_at`` holds the offsets, counted in bytes of a response, at which it is handed to the
-    network in separate writes (None: after every byte).
+    ``port`` is the one to listen on, 0 for any. ``split_at`` holds the offsets, counted in bytes of
+    a response, at which it is handed to the network in separate writes (None: after every byte).
     """
 
     def __init__(self) -> None:
@@ -79,6 +79,7 @@ class FakeHttp:
         self.requests: list[Recorded] = []
         self.disconnected = asyncio.Event()
         self.url = ""
+        self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._all_closed = asyncio.Event()
@@ -89,7 +90,7 @@ class FakeHttp:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         return self

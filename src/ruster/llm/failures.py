@@ -15,8 +15,9 @@ _LOST_UPSTREAM = frozenset({502, 504})
 _PROXY_CODES = {
     "upstream_unreachable": "provider_unreachable",
     "provider_key_missing": "provider_key_missing",
+    "upstream_timeout": "provider_timeout",
 }
-"""What the LLM proxy says of a service that cannot answer, in our codes."""
+"""What the LLM proxy says of a service that does not answer, in our codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class Peer:
 
     def refused(self, status: int, body: bytes, model: str) -> ProviderError:
         """Translate an answer whose status is not 200."""
-        if self.through_proxy and status == 502 and (said := _said_by_proxy(body)):
-            return ProviderUnreachable(f"behind the LLM proxy, {said[1]}", code=said[0])
+        if self.through_proxy and status in _LOST_UPSTREAM and (error := _told_by_proxy(body)):
+            return error
         sentence = self.sentence(body)
         if status == 404:
             return self.not_found(sentence, model)
@@ -116,13 +117,17 @@ class Peer:
         return code == "provider_failed" and (status in _RETRYABLE or status >= 500)
 
 
-def _said_by_proxy(body: bytes) -> tuple[str, str] | None:
-    """Return code and sentence of a proxy that could not reach the service, or None."""
+def _told_by_proxy(body: bytes) -> ProviderError | None:
+    """Translate what a proxy says that got no answer from the service; None if it is no such."""
     try:
         error = json.loads(body)["error"]
-        return _PROXY_CODES[error["code"]], str(error["message"])[:_SENTENCE_CHARS]
+        code, sentence = _PROXY_CODES[error["code"]], str(error["message"])[:_SENTENCE_CHARS]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+    message = f"behind the LLM proxy, {sentence}"
+    if code == "provider_timeout":
+        return ProviderError(message, code=code, retryable=True)
+    return ProviderUnreachable(message, code=code)
 
 
 def first_line(body: bytes) -> str:

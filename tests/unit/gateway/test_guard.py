@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from ruster.core.errors import ConfigError
 from ruster.gateway.guard import Guard
-from ruster.gateway.listening import Address, parse_address
+from ruster.gateway.listening import Address, bind, listening, parse_address
 from ruster.gateway.settings import ProxySettings
 from ruster.proxy import read_token
 
@@ -72,3 +73,13 @@ async def test_a_token_that_no_header_can_carry(token: str) -> None:
 async def test_a_token_file_that_is_not_there_is_no_open_door(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="auth_token_file"):
         await read_token(ProxySettings(auth_token_file=tmp_path / "none"), lambda _: None)
+
+
+async def test_a_missing_http_server_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def app() -> None:
+        return
+
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with bind(("127.0.0.1", 0)) as bound, pytest.raises(ConfigError, match=r"ruster\[gateway\]"):
+        async with listening(app, bound, max_connections=1, patience_s=0):
+            pass

@@ -18,10 +18,13 @@ from ruster.core.inference import (
     Progress,
 )
 from ruster.core.ports import ChatModels, ModelInfo, Provider
+from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
+from ruster.llm.settings import LlmSettings
 from ruster.testing.clock import ManualClock
 from tests.fakes.inference import ask, text_of
+from tests.fakes.ollama_server import FakeOllama, refused_url
 
 
 class Stub:
@@ -299,3 +302,24 @@ async def test_closing_closes_all_even_when_one_fails(caplog: pytest.LogCaptureF
 
     assert (good.closed, unused.closed) == (1, 0)
     assert "provider b could not be closed" in caplog.text
+
+
+async def test_a_server_that_starts_late_is_asked_at_once() -> None:
+    """However often nobody listened there before: a refused connection opens no breaker."""
+    url = await refused_url()
+    clock = ManualClock()
+    models = Models(
+        {"ollama": lambda: OllamaProvider(LlmSettings(ollama_url=url))},
+        retries=Retries(RetryPolicy(breaker_failures=2), clock),
+    )
+    for _ in range(5):
+        with pytest.raises(ProviderError) as raised:
+            await _answer(models, "ollama/llama3.2")
+        assert raised.value.code == "no_model"
+        assert "Ollama is not answering" in raised.value.message
+
+    server = FakeOllama()
+    server.port = int(url.rpartition(":")[2])
+    async with server:
+        assert (await _answer(models, "ollama/llama3.2")).startswith("Hello!")
+    await models.aclose()
