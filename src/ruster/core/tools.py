@@ -1,0 +1,203 @@
+"""What tools, policy, approvals, skills and sandboxes say to each other.
+
+A tool is called by a model, by the ``/tool`` text, or by a plan; all three take the same way: the
+registry checks the arguments, the policy decides, a person may be asked, the tool runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from ruster.core.messages import Message, ToolCall, ToolSpec
+
+__all__ = [
+    "Action",
+    "ActionKind",
+    "Approver",
+    "Cost",
+    "Decision",
+    "Effect",
+    "Outcome",
+    "Policy",
+    "Risk",
+    "Taint",
+    "Tool",
+    "Toolbox",
+    "TurnScope",
+    "Verdict",
+]
+
+
+class Effect(StrEnum):
+    """What a tool does beyond computing; what a policy and a person care about."""
+
+    READS = "reads"
+    """Files or data of the user."""
+    WRITES = "writes"
+    """Files or data of the user."""
+    NETWORK = "network"
+    """Sends to, and receives from, other machines."""
+    EXECUTES = "executes"
+    """Runs programs."""
+    SPENDS = "spends"
+    """Costs money, or sends in the user's name."""
+
+
+class Cost(StrEnum):
+    """How long a call takes, roughly: milliseconds, seconds, minutes."""
+
+    CHEAP = "cheap"
+    MODERATE = "moderate"
+    EXPENSIVE = "expensive"
+
+
+class Risk(StrEnum):
+    """How bad a wrong call would be."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass
+class Taint:
+    """Where text of doubtful origin in a turn came from: web pages, foreign files, senders.
+
+    It only ever grows within a turn. While ``origins`` is not empty the model may be following
+    somebody else's words.
+    """
+
+    origins: set[str] = field(default_factory=set)
+
+    def mark(self, origin: str) -> None:
+        """Note an origin, such as ``web:example.com``."""
+        self.origins.add(origin)
+
+    def __bool__(self) -> bool:
+        return bool(self.origins)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnScope:
+    """For whom, where and on whose behalf something is done.
+
+    ``owner`` is the session's uid, ``privileged`` whether that user may do everything; ``surface``
+    is where the message came from (``socket``, ``proactive``, a channel's name); ``attended`` says
+    that someone is there to answer a question; ``folder`` is the session's own folder.
+    """
+
+    session_id: str
+    session_key: str
+    turn: str
+    owner: int
+    privileged: bool
+    folder: Path
+    surface: str = "socket"
+    attended: bool = True
+    taint: Taint = field(default_factory=Taint)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a tool call brought: ``text`` is for the model.
+
+    ``failed`` calls may carry a ``hint`` on how to try again; ``origin`` names where text came
+    from that must not be trusted.
+    """
+
+    text: str
+    failed: bool = False
+    hint: str | None = None
+    origin: str | None = None
+
+
+class Tool(Protocol):
+    """One thing an agent can do. ``spec.parameters`` is a JSON Schema object."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def effects(self) -> frozenset[Effect]: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+    async def invoke(self, arguments: Mapping[str, Any], scope: TurnScope) -> Outcome:
+        """Do it; raises ToolError. Cancelling must end all that it started within a second."""
+        ...
+
+
+class Toolbox(Protocol):
+    """What the turn needs of the tools."""
+
+    async def offer(self, scope: TurnScope, messages: Sequence[Message]) -> tuple[ToolSpec, ...]:
+        """Choose the tools that this conversation's next step may use."""
+        ...
+
+    async def run(self, scope: TurnScope, call: ToolCall) -> Outcome:
+        """Check, decide, ask if need be, run. Never raises ToolError: that is a failed outcome."""
+        ...
+
+
+class ActionKind(StrEnum):
+    """What a policy says to an action."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A tool call as policy and approvals see it: the exact arguments, and what they would do.
+
+    ``target`` is what it acts on, if it acts on one thing: a path, a host, a command line.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    effects: frozenset[Effect]
+    risk: Risk
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says, by which rule, and why."""
+
+    kind: ActionKind
+    rule: str
+    reason: str
+
+
+class Policy(Protocol):
+    """Deterministic rules outside the model."""
+
+    def decide(self, action: Action, scope: TurnScope) -> Decision:
+        """Say whether this action may happen in this turn; looked up anew at every call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said to one action; ``by`` names who, or why nobody did."""
+
+    approved: bool
+    by: str
+
+
+class Approver(Protocol):
+    """Asks a person."""
+
+    async def ask(self, action: Action, decision: Decision, scope: TurnScope) -> Verdict:
+        """Show the action and wait for an answer, or for the end of the time that is given.
+
+        The question is on the disk before it is shown. Cancelling withdraws it.
+        """
+        ...
