@@ -1,0 +1,1 @@
+"""Skills: the open standard, descriptors and scripts; discovery, choice, activation."""
