@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 
 from ruster.core.errors import ModelError
+from ruster.engine.markers import KEPT_TAGS
 from ruster.engine.native import lib
 from ruster.engine.settings import EngineSettings
 from ruster.engine.template import ChatTemplate, split_marked
 
 __all__ = ["LoadedModel"]
-
-_KEPT_TAGS = frozenset(
-    {"<think>", "</think>", "<thinking>", "</thinking>", "<tool_call>", "</tool_call>"}
-)
 
 
 class LoadedModel:
@@ -120,7 +117,7 @@ class LoadedModel:
         """Return the bytes a token stands for; control tokens stand for none."""
         known = self._pieces.get(token)
         if known is None:
-            special = self._text_of(token) in _KEPT_TAGS
+            special = self._text_of(token) in KEPT_TAGS
             known = self._pieces[token] = self._piece(token, special=special)
         return known
 

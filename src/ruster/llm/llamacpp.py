@@ -48,7 +48,7 @@ class LlamaCppProvider:
     async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference; see ``core.ports.Provider``."""
         path = await self._find(request.model)
-        splitter = _Splitter(show_thinking=request.config.behaviour.show_thinking)
+        splitter = _Splitter(request)
         started = False
         try:
             async with aclosing(self._engine.infer(path, request)) as events:  # type: ignore[type-var]
@@ -91,10 +91,10 @@ class LlamaCppProvider:
 class _Splitter:
     """Turns the engine's events into the provider's."""
 
-    def __init__(self, *, show_thinking: bool) -> None:
-        self._show_thinking = show_thinking
+    def __init__(self, request: InferenceRequest) -> None:
+        self._show_thinking = request.config.behaviour.show_thinking
         self._thinking = ThinkingParser()
-        self._calls = ToolCallParser()
+        self._calls = ToolCallParser(tools=request.tools)
         self._called = False
         self._flushed = False
 
