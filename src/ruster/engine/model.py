@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ruster.core.errors import ModelError
+from ruster.engine.gguf_check import check_file
 from ruster.engine.markers import KEPT_TAGS
 from ruster.engine.native import lib
 from ruster.engine.settings import EngineSettings
@@ -23,7 +24,7 @@ class LoadedModel:
     """The weights and vocabulary of one GGUF file.
 
     ``progress`` gets a number from 0 to 1 and returns False to abort. Raises ModelError
-    (``model_damaged``) when llama.cpp refuses the file, or ``cancelled`` when aborted.
+    (``model_damaged``) when the header makes no sense or llama.cpp refuses the file, or ``cancelled`` when aborted.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LoadedModel:
             aborted = not progress(fraction)
             return not aborted
 
+        check_file(path)
         params = lib.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
         self._callback = lib.llama_progress_callback(report)  # must outlive the load
