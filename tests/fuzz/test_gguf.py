@@ -9,22 +9,21 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from ruster.core.errors import ModelError
+from ruster.engine.gguf import read_head
+from ruster.engine.gguf_check import check_file
+from ruster.testing import RawClient, running_daemon
 from tests.e2e.turns import ask_turn, said
 from tests.engine_support import NEEDS_ENGINE
 from tests.fuzz.gguf_files import damaged_files
 from tests.models import MODELS_DIR, build
 from tests.models.scripts import DEFAULT
 
-from ruster.core.errors import ModelError
-from ruster.engine.gguf import read_head
-from ruster.engine.gguf_check import check_file
-from ruster.testing import RawClient, running_daemon
-
 _SEED = 5
 _COUNT = 1_000
 _LOADED = int(os.environ.get("FUZZED_MODELS", "60"))
 """How many are loaded; ``FUZZED_MODELS=1000`` for all."""
-_CODES = {"model_damaged", "model_unreadable"}
 _MOST_MEMORY_KIB = 64 * 1024
 
 
@@ -33,9 +32,7 @@ def _outcome(path: Path) -> str:
         read_head(path)
         check_file(path)
     except ModelError as error:
-        assert error.code in _CODES
-        assert str(path) in error.message
-        return error.code
+        return error.code if str(path) in error.message else "nameless"
     return "accepted"
 
 
@@ -52,6 +49,7 @@ def test_every_damaged_header_is_a_typed_error_or_a_head(model: str, tmp_path: P
         path.write_bytes(data)
         outcome = _outcome(path)
         outcomes[outcome] += 1
+        assert outcome in {"model_damaged", "accepted"}, label
         assert outcome != "accepted" or not label.endswith("twice"), label
     assert outcomes["model_damaged"] > _COUNT // 4, outcomes
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -68,23 +66,25 @@ async def test_the_daemon_outlives_damaged_models(folder: Path) -> None:
     good = build("scripted", MODELS_DIR)
     (models / "good.gguf").symlink_to(good)
     victim = build("tiny-f32", MODELS_DIR).read_bytes()
-    async with running_daemon(folder, default_model="llamacpp/good", agent_max_tokens="64"):
-        async with RawClient(folder / "r.sock") as client:
-            for number, (label, data) in enumerate(damaged_files(victim, _SEED + 1, _LOADED)):
-                path = models / f"bad{number}.gguf"
-                await asyncio.to_thread(path.write_bytes, data)
-                session = f"s{number}"
-                await client.ask(
-                    {"action": "create", "session_id": session, "model": f"llamacpp/bad{number}"},
-                    "created",
-                )
-                events = await ask_turn(client, session, "Hi")
-                last = events[-1]
-                assert last["event"] == "error" or last["done"], label
-                assert last.get("code") != "engine_crashed", label
-                path.unlink()
-            await client.ask({"action": "create", "session_id": "good"}, "created")
-            assert said(await ask_turn(client, "good", "Hello!")) == DEFAULT.answer
+    async with (
+        running_daemon(folder, default_model="llamacpp/good", agent_max_tokens="64"),
+        RawClient(folder / "r.sock") as client,
+    ):
+        for number, (label, data) in enumerate(damaged_files(victim, _SEED + 1, _LOADED)):
+            path = models / f"bad{number}.gguf"
+            await asyncio.to_thread(path.write_bytes, data)
+            session = f"s{number}"
+            await client.ask(
+                {"action": "create", "session_id": session, "model": f"llamacpp/bad{number}"},
+                "created",
+            )
+            events = await ask_turn(client, session, "Hi")
+            last = events[-1]
+            assert last["event"] == "error" or last["done"], label
+            assert last.get("code") != "engine_crashed", label
+            path.unlink()
+        await client.ask({"action": "create", "session_id": "good"}, "created")
+        assert said(await ask_turn(client, "good", "Hello!")) == DEFAULT.answer
 
 
 def test_what_native_code_aborts_on_is_refused_before(tmp_path: Path) -> None:

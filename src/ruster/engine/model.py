@@ -24,7 +24,8 @@ class LoadedModel:
     """The weights and vocabulary of one GGUF file.
 
     ``progress`` gets a number from 0 to 1 and returns False to abort. Raises ModelError
-    (``model_damaged``) when the header makes no sense or llama.cpp refuses the file, or ``cancelled`` when aborted.
+    (``model_damaged``) when its header makes no sense or llama.cpp refuses it, or ``cancelled``
+    when aborted.
     """
 
     def __init__(
