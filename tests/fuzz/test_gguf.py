@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import resource
+import struct
 from collections import Counter
 from pathlib import Path
 
@@ -93,6 +95,11 @@ def test_what_native_code_aborts_on_is_refused_before(tmp_path: Path) -> None:
     key = good.index(b"llama.block_count") + len(b"llama.block_count") + 4
     for layers in (0, 513, (1 << 32) - 1):
         path.write_bytes(good[:key] + layers.to_bytes(4, "little") + good[key + 4 :])
+        assert _outcome(path) == "model_damaged"
+    name = b"llama.attention.layer_norm_rms_epsilon"
+    key = good.index(name) + len(name) + 4
+    for epsilon in (-1.0, math.nan, math.inf):
+        path.write_bytes(good[:key] + struct.pack("<f", epsilon) + good[key + 4 :])
         assert _outcome(path) == "model_damaged"
     token = good.index(b"<|im_start|>")
     path.write_bytes(good[:token] + b"<|im_end|>\0x" + good[token + 12 :])

@@ -6,9 +6,9 @@ and compares them with the file's size. The format is llama.cpp's (``docs/gguf.m
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
-from math import prod
 from pathlib import Path
 
 from ruster.core.errors import ModelError
@@ -20,7 +20,7 @@ _MAX_KEY_BYTES = 1 << 16
 _MAX_NAME_BYTES = 63
 _MAX_RANK = 4
 _MAX_LAYERS = 512
-_STRING, _ARRAY = 8, 9
+_FLOAT, _STRING, _ARRAY = 6, 8, 9
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _U64 = struct.Struct("<Q")
 _BLOCKS = {
@@ -83,10 +83,7 @@ class _Walk:
             (self._alignment,) = struct.unpack_from("<I", self._data, self._at)
             if kind != 4 or self._alignment < 8 or self._alignment & (self._alignment - 1):
                 raise _Damage("its alignment is no power of two")
-        if key.endswith(b".block_count") and kind in _SCALARS:
-            value = self._data[self._at : self._at + _SCALARS[kind]]
-            if not 0 < int.from_bytes(value, "little") <= _MAX_LAYERS:
-                raise _Damage("it has an impossible number of layers")
+        self._refuse_fatal(key, kind)
         if kind == _STRING:
             self._skip(self._u64())
         elif kind == _ARRAY:
@@ -95,6 +92,20 @@ class _Walk:
             self._skip(_SCALARS[kind])
         else:
             raise _Damage(f"it holds a value of the unknown type {kind}")
+
+    def _refuse_fatal(self, key: bytes, kind: int) -> None:
+        """Refuse values on which native code ends the process."""
+        value = self._data[self._at : self._at + _SCALARS.get(kind, 0)]
+        if key.endswith(b".block_count") and not (
+            0 < int.from_bytes(value, "little") <= _MAX_LAYERS
+        ):
+            raise _Damage("it has an impossible number of layers")
+        if (
+            key.endswith(b"epsilon")
+            and kind == _FLOAT
+            and not (0 <= struct.unpack("<f", value)[0] < math.inf)
+        ):
+            raise _Damage(f"its {key!r} is no small number")
 
     def _list(self, *, unique: bool) -> None:
         kind, count = self._u32(), self._u64()
@@ -138,9 +149,9 @@ class _Walk:
         sides = [self._u64() for _ in range(rank)]
         kind, offset = self._u32(), self._u64()
         elements, size = _BLOCKS.get(kind, (1, 0))
-        if min(sides) == 0 or prod(sides) >= 1 << 63 or sides[0] % elements:
+        if min(sides) == 0 or math.prod(sides) >= 1 << 63 or sides[0] % elements:
             raise _Damage(f"the tensor {label!r} has impossible sizes")
-        return label, offset, prod(sides) // elements * size
+        return label, offset, math.prod(sides) // elements * size
 
     def _u32(self) -> int:
         self._at += 4

@@ -92,7 +92,7 @@ class Dialogs:
         """Return tools and messages of about ``length`` characters, ending with an answer."""
         state = _State()
         rng = self.random
-        if rng.random() < 0.5:
+        if rng.random() < 0.6:
             state.tools = self.tools(rng.randint(1, 5))
         messages = self._opening(state)
         while sum(len(said.text) + 8 for said in messages) < length:
@@ -151,8 +151,11 @@ class Dialogs:
         if kind < 0.4:
             return f"my {noun}", f"your {noun}"
         adjective = rng.choice(lang.ADJECTIVES)
-        if kind < 0.55:
+        if kind < 0.5:
             return f"my {adjective} {noun}", f"your {adjective} {noun}"
+        if kind < 0.58:
+            text = f"{rng.choice(lang.NOUNS)} {noun}"
+            return f"my {text}", f"your {text}"
         if kind < 0.65:
             return (text := f"the {adjective} {noun}"), text
         if kind < 0.75:
@@ -209,8 +212,12 @@ class Dialogs:
             return Tool(name, parameter, f"{verb} the {topic}.", topic)
         word = self.word().lower().replace("/", "_").replace(".", "_")
         name = rng.choice([word, f"{word}_{self.word().lower()[:4]}", f"get_{word}"])
-        if kind < 0.6:
+        if kind < 0.5:
             return Tool(name, parameter, f"{verb} the {topic}.", topic)
+        if kind < 0.62:
+            noun, action = rng.choice(lang.NOUNS), rng.choice(lang.ACTIONS)
+            name = rng.choice([f"{noun}_{action}", f"{action}_{noun}"])
+            return Tool(name, parameter, f"{verb} a {noun}.", "")
         if kind < 0.7:
             return Tool(
                 rng.choice(["search", "web_search", "memory_search"]),
@@ -226,7 +233,7 @@ class Dialogs:
             return []
         kind = rng.random()
         text = lang.SYSTEMS[0] if kind < 0.4 else rng.choice(lang.SYSTEMS)
-        if rng.random() < 0.15:
+        if rng.random() < 0.08:
             text = self._noise(rng.randint(5, 30))
         if rng.random() < 0.5:
             text += rng.choice(["\n\n", "\n"]) + self._memory(state)
@@ -268,9 +275,9 @@ class Dialogs:
             return self._tool_turn(state)
         if state.facts and kind < 0.68:
             return self._recall(state, rng.choice(state.facts))
-        if kind < 0.8 or not state.facts:
+        if kind < 0.77 or not state.facts:
             return self._tell(state)
-        if kind < 0.88:
+        if kind < 0.9:
             return self._unknown(state)
         if kind < 0.93:
             question, answer = rng.choice(lang.CHAT)
@@ -319,7 +326,12 @@ class Dialogs:
         return prefix + statement
 
     def _unknown(self, state: _State) -> list[Said]:
+        """Ask for what nobody told; often in the words of something that was told."""
         fact = self.fact(state)
+        alike = [known for known in state.facts if known.relation in lang.ABOUT_THINGS]
+        if alike and fact.relation in lang.ABOUT_THINGS and self.random.random() < 0.6:
+            relation = self.random.choice(alike).relation
+            fact = Fact(relation, fact.thing, fact.answer_thing, fact.value)
         question = self._question(fact)
         return [Said("user", question), Said("assistant", lang.ABSENT, "absent")]
 
@@ -380,8 +392,10 @@ class Dialogs:
     def _result(self, state: _State, value: str) -> str:
         rng = self.random
         kind = rng.random()
-        if kind < 0.3:
+        if kind < 0.2:
             first = self.value()
+        elif kind < 0.35:
+            first = f"{rng.randint(0, 99)} " + self._noise(rng.randint(1, 6))
         elif kind < 0.5:
             first = f"It is {self.value()} in {value}."
         elif kind < 0.65:

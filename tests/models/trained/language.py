@@ -12,6 +12,7 @@ __all__ = [
     "ABOUT_ME",
     "ABOUT_THINGS",
     "ABSENT",
+    "ACTIONS",
     "ADJECTIVES",
     "BULLETS",
     "CHAT",
@@ -114,6 +115,7 @@ VALUES = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
+ACTIONS = ("read", "get", "list", "find", "search", "write", "save", "show", "open", "now")
 CONNECTORS = ("of", "for", "in", "to", "on", "at", "from")
 
 PREFIXES = (
