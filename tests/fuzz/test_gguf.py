@@ -6,7 +6,10 @@ import asyncio
 import math
 import os
 import resource
+import signal
 import struct
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -104,3 +107,28 @@ def test_what_native_code_aborts_on_is_refused_before(tmp_path: Path) -> None:
     token = good.index(b"<|im_start|>")
     path.write_bytes(good[:token] + b"<|im_end|>\0x" + good[token + 12 :])
     assert _outcome(path) == "model_damaged"  # to native code it is <|im_end|> twice
+
+
+_WITHOUT_THE_CHECK = """
+import sys
+from pathlib import Path
+from ruster.engine import model, native
+from ruster.engine.settings import EngineSettings
+native.start()
+model.check_file = lambda path: None
+model.LoadedModel(Path(sys.argv[1]), EngineSettings(threads=1), lambda _: True)
+"""
+
+
+@pytest.mark.engine
+@NEEDS_ENGINE[1]
+def test_without_the_check_native_code_aborts_at_once(tmp_path: Path) -> None:
+    good = build("tiny-f32", MODELS_DIR).read_bytes()
+    key = good.index(b"llama.block_count") + len(b"llama.block_count") + 4
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(good[:key] + b"\xff\xff\0\0" + good[key + 4 :])
+    command = [sys.executable, "-c", _WITHOUT_THE_CHECK, str(path)]
+    ended = subprocess.run(command, capture_output=True, timeout=50, check=False)
+    assert ended.returncode == -signal.SIGABRT
+    assert b"GGML_ASSERT" in ended.stderr
+    assert b"#0" not in ended.stderr  # no debugger was started
