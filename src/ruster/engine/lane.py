@@ -17,6 +17,7 @@ from ruster.engine.context import Context, Decoded
 from ruster.engine.estimate import Footprint
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
+from ruster.engine.markers import opens_thought
 from ruster.engine.model import LoadedModel, normalised
 from ruster.engine.native import CancelFlag
 from ruster.engine.parking import NoParking, Parking, SnapshotParking
@@ -167,7 +168,7 @@ class Lane:
             tokens,
             lambda: Answer(self.model, command.config, room, ticket.send),
             session=command.session,
-            opens_thought=prompt.rstrip().endswith("<think>"),
+            opens_thought=opens_thought(prompt),
         )
 
     def _add_embedding(self, ticket: Ticket, command: Embed) -> bool:

@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 
 from ruster.core.errors import ModelError
+from ruster.engine.gguf_check import check_file
+from ruster.engine.markers import KEPT_TAGS
 from ruster.engine.native import lib
 from ruster.engine.settings import EngineSettings
 from ruster.engine.template import ChatTemplate, split_marked
 
 __all__ = ["LoadedModel"]
 
-_KEPT_TAGS = frozenset(
-    {"<think>", "</think>", "<thinking>", "</thinking>", "<tool_call>", "</tool_call>"}
-)
-
 
 class LoadedModel:
     """The weights and vocabulary of one GGUF file.
 
     ``progress`` gets a number from 0 to 1 and returns False to abort. Raises ModelError
-    (``model_damaged``) when llama.cpp refuses the file, or ``cancelled`` when aborted.
+    (``model_damaged``) when its header makes no sense or llama.cpp refuses it, or ``cancelled``
+    when aborted.
     """
 
     def __init__(
@@ -40,6 +39,7 @@ class LoadedModel:
             aborted = not progress(fraction)
             return not aborted
 
+        check_file(path)
         params = lib.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
         self._callback = lib.llama_progress_callback(report)  # must outlive the load
@@ -120,7 +120,7 @@ class LoadedModel:
         """Return the bytes a token stands for; control tokens stand for none."""
         known = self._pieces.get(token)
         if known is None:
-            special = self._text_of(token) in _KEPT_TAGS
+            special = self._text_of(token) in KEPT_TAGS
             known = self._pieces[token] = self._piece(token, special=special)
         return known
 

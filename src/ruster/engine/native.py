@@ -47,6 +47,7 @@ def version() -> str:
 
 def start() -> None:
     """Initialise the library; call once, on the thread that will decode."""
+    os.putenv("GGML_NO_BACKTRACE", "1")  # it starts a debugger, which may wait for ever
     lib.llama_log_set(_log, None)
     lib.llama_backend_init()
 

@@ -54,7 +54,7 @@ class LlamaCppProvider:
                     path = step
         if path is None:
             raise ProviderUnreachable(f"the store has no file for {request.model!r}")
-        splitter = _Splitter(show_thinking=request.config.behaviour.show_thinking)
+        splitter = _Splitter(request)
         started = False
         try:
             async with aclosing(self._engine.infer(path, request)) as events:  # type: ignore[type-var]
@@ -119,10 +119,10 @@ class LlamaCppProvider:
 class _Splitter:
     """Turns the engine's events into the provider's."""
 
-    def __init__(self, *, show_thinking: bool) -> None:
-        self._show_thinking = show_thinking
+    def __init__(self, request: InferenceRequest) -> None:
+        self._show_thinking = request.config.behaviour.show_thinking
         self._thinking = ThinkingParser()
-        self._calls = ToolCallParser()
+        self._calls = ToolCallParser(tools=request.tools)
         self._called = False
         self._flushed = False
 

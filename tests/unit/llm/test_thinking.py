@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruster.core.inference import Content, Thought, ThoughtPhase
-from ruster.llm.thinking import ThinkingParser, partial_suffix
+from ruster.llm.thinking import THINK_TAGS, ThinkingParser, partial_suffix
 
 _START, _STOP = Thought(ThoughtPhase.START), Thought(ThoughtPhase.STOP)
 
@@ -52,16 +52,33 @@ def _run(pieces: Iterable[str], *, inside: bool = False) -> list[Thought | Conte
         ("<think>a</think>\n\nb", [_START, _delta("a"), _STOP, Content("b")]),
         ("<thinking>a</thinking>b", [_START, _delta("a"), _STOP, Content("b")]),
         ("<think></think>b", [_START, _STOP, Content("b")]),
-        ("a<think>b", [Content("a"), _START, _delta("b"), _STOP]),
+        ("a<think>b</think>", [Content("a<think>b</think>")]),
+        ("\n <think>b", [_START, _delta("b"), _STOP]),
+        ("\n a", [Content("\n a")]),
         ("<think>", [_START, _STOP]),
         ("<think>a</thi", [_START, _delta("a</thi"), _STOP]),
         ("1 < 2 <th", [Content("1 < 2 <th")]),
-        ("a</think>b", [Content("ab")]),
+        ("a</think>b", [Content("a</think>b")]),
+        ("</think>\nb", [Content("b")]),
         ("<think>a<think>b</think>c", [_START, _delta("a<think>b"), _STOP, Content("c")]),
         (
             "<think>a</think>b<think>c</think> d",
-            [_START, _delta("a"), _STOP, Content("b"), _START, _delta("c"), _STOP, Content("d")],
+            [_START, _delta("a"), _STOP, Content("b<think>c</think> d")],
         ),
+        (
+            "<think>a</think>\n<think>c</think> d",
+            [_START, _delta("a"), _STOP, _START, _delta("c"), _STOP, Content("d")],
+        ),
+        (
+            "<think>a</think><response>b</response>\n",
+            [_START, _delta("a"), _STOP, Content("b\n")],
+        ),
+        ("<|START_RESPONSE|>b<|END_RESPONSE|>", [Content("b")]),
+        (
+            "<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>b<|END_RESPONSE|>",
+            [_START, _delta("a"), _STOP, Content("b")],
+        ),
+        ("say <response>", [Content("say <response>")]),
     ],
 )
 def test_events_of_whole_texts(text: str, expected: list[Thought | Content]) -> None:
@@ -74,11 +91,63 @@ def test_a_prompt_that_opens_the_thought() -> None:
     assert _run([], inside=True) == [_START, _STOP]
 
 
+@pytest.mark.parametrize(("opening", "closing"), THINK_TAGS)
+def test_every_family_cut_anywhere(opening: str, closing: str) -> None:
+    text = f"\n{opening}why {opening} not{closing}\n\nso: {opening}quoted{closing} text"
+    thought = f"why {opening} not"
+    expected: list[Thought | Content] = [
+        _START,
+        _delta(thought),
+        _STOP,
+        Content(f"so: {opening}quoted{closing} text"),
+    ]
+    _assert_at_every_cut(text, expected)
+    inside = [_START, _delta("why"), _STOP, Content("so")]
+    assert _run(list(f"why{closing} so"), inside=True) == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<|channel|>final<|message|>hi<|return|>", [Content("hi")]),
+        (
+            "<|channel|>analysis<|message|>why<|end|><|start|>assistant<|channel|>final"
+            "<|message|>so <b>",
+            [_START, _delta("why"), _STOP, Content("so <b>")],
+        ),
+        (
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary"
+            "<|message|>b<|end|><|start|>assistant<|channel|>commentary to=functions.t "
+            "<|constrain|>json<|message|>{}<|call|>",
+            [
+                _START,
+                _delta("a"),
+                _STOP,
+                Content("b<|channel|>commentary to=functions.t<|message|>{}<|call|>"),
+            ],
+        ),
+        ("<|channel|>analysis<|message|>never ends", [_START, _delta("never ends"), _STOP]),
+        ("<|channel|>anal", [Content("<|channel|>anal")]),
+        ("<|channel|>final<|message|>a<|end|> b", [Content("a b")]),
+        ("see <|channel|>analysis", [Content("see <|channel|>analysis")]),
+        ("<|channel|>" + "x" * 600, [Content("<|channel|>" + "x" * 600)]),
+    ],
+)
+def test_harmony_cut_anywhere(text: str, expected: list[Thought | Content]) -> None:
+    _assert_at_every_cut(text, expected)
+
+
+def _assert_at_every_cut(text: str, expected: list[Thought | Content]) -> None:
+    assert _run(list(text)) == expected
+    for cut in range(len(text) + 1):
+        assert _run([text[:cut], text[cut:]]) == expected, cut
+
+
 def test_text_is_not_held_longer_than_needed() -> None:
     parser = ThinkingParser()
-    assert parser.feed("Hello <") == [Content("Hello ")]
+    assert parser.feed("<") == []
     assert parser.feed("b") == [Content("<b")]
-    assert parser.feed("<think>x") == [_START, _delta("x")]
+    assert parser.feed(" <think") == [Content(" <think")]
 
 
 def test_own_tags() -> None:
