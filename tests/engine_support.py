@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -22,7 +23,9 @@ from ruster.core.inference import (
 )
 from ruster.core.messages import Message, Role, ToolCall
 
-__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "ask", "read"]
+__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "Isolation", "ask", "read"]
+
+Isolation = Literal["process", "thread"]
 
 _MISSING = importlib.util.find_spec("llama_cpp") is None
 

@@ -49,6 +49,7 @@ from ruster.engine.gguf import read_head
 from ruster.engine.process import WorkerProcess
 from ruster.engine.settings import EngineSettings
 from ruster.engine.stream import OutputStream
+from ruster.engine.thread import WorkerThread
 
 __all__ = ["EngineHost"]
 
@@ -76,7 +77,7 @@ class EngineHost:
         self._clock = clock or SystemClock()
         self._progress = progress or (lambda _: None)
         self._command = (*command, settings.model_dump_json())
-        self._worker: WorkerProcess | None = None
+        self._worker: WorkerProcess | WorkerThread | None = None
         self._starting = asyncio.Lock()
         self._streams: dict[str, OutputStream] = {}
         self._cancelled: dict[str, asyncio.TimerHandle] = {}
@@ -89,7 +90,9 @@ class EngineHost:
     @property
     def worker_pid(self) -> int | None:
         """The process id of the worker, or None while there is none."""
-        return self._worker.pid if self._worker is not None and self._worker.alive else None
+        return (
+            (self._worker.pid or None) if self._worker is not None and self._worker.alive else None
+        )
 
     async def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference; see ``core.ports.LocalEngine``. Closing the iterator cancels it."""
@@ -173,7 +176,7 @@ class EngineHost:
             if not stream.ended and worker is self._worker:
                 self._cancel(worker, identifier)
 
-    def _cancel(self, worker: WorkerProcess, identifier: str) -> None:
+    def _cancel(self, worker: WorkerProcess | WorkerThread, identifier: str) -> None:
         """Tell the worker to end a request; if it does not, end the worker."""
         worker.send(EngineInput(Cancel(identifier)))
         self._cancelled[identifier] = asyncio.get_running_loop().call_later(
@@ -184,11 +187,11 @@ class EngineHost:
 
     def _kill(self, reason: str) -> None:
         if self._worker is not None:
-            _log.error("ending the engine's process: %s", reason)
+            _log.error("ending the engine's %s: %s", self._settings.isolation, reason)
             self._end_reason = reason
             self._worker.kill()
 
-    async def _ready_worker(self) -> WorkerProcess:
+    async def _ready_worker(self) -> WorkerProcess | WorkerThread:
         async with self._starting:
             if self._closed:
                 raise ModelError("the engine has been closed", code="engine_closed")
@@ -198,14 +201,18 @@ class EngineHost:
                 await self._worker.end()
             await asyncio.sleep(self._backoff_s())
             try:
-                self._worker = await WorkerProcess.start(
-                    self._command, self._on_output, self._on_exit
-                )
+                self._worker = await self._start_worker()
             except OSError as error:
                 raise ModelError(
-                    f"the engine's process cannot be started: {error}", code="engine_start_failed"
+                    f"the engine's {self._settings.isolation} cannot be started: {error}",
+                    code="engine_start_failed",
                 ) from error
             return self._worker
+
+    async def _start_worker(self) -> WorkerProcess | WorkerThread:
+        if self._settings.isolation == "thread":
+            return await WorkerThread.start(self._settings, self._on_output, self._on_exit)
+        return await WorkerProcess.start(self._command, self._on_output, self._on_exit)
 
     def _backoff_s(self) -> float:
         if not self._crashes:
@@ -255,11 +262,12 @@ class EngineHost:
         """Fail what ran; what is asked from now on starts a fresh process."""
         self._crashes += 1
         self._crashed_at = self._clock.monotonic()
-        message = f"the engine's process ended ({self._end_reason or how}); ask again"
+        where = self._settings.isolation
+        message = f"the engine's {where} ended ({self._end_reason or how}); ask again"
         self._end_reason = None
         if self._loading is not None:
             message = (
-                f"the engine's process ended ({how}) while it loaded {self._loading[0]}: "
+                f"the engine's {where} ended ({how}) while it loaded {self._loading[0]}: "
                 "the file may be damaged, or memory too small"
             )
             self._loading[1].cancel()

@@ -41,7 +41,7 @@ class Runner:
     """Holds at most one model; a request for another one switches when nothing runs."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        native.start()
+        native.start(in_child=settings.isolation == "process")
         self.flag = native.CancelFlag()
         self._settings = settings
         self._inbox = Inbox(settings.max_waiting, self.flag)

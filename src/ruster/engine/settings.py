@@ -58,8 +58,10 @@ class EngineSettings(BaseModel):
     stop_timeout_s: float = Field(default=3.0, gt=0)
     """How long the engine's process gets to end by itself."""
 
-    isolation: Literal["process"] = "process"
-    """Where native code runs: in a child process, so that its crash is one typed error."""
+    isolation: Literal["process", "thread"] = "process"
+    """Where native code runs. ``process``: in a child, so that its crash is one typed error and
+    unloading gives all memory back; ``thread``: in the program's own process, where its crash is
+    the program's end."""
 
 
 def physical_cores() -> int:
