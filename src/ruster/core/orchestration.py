@@ -160,7 +160,9 @@ class ModelList:
 class ModelReady:
     """A model is loaded (our addition): window in tokens, size in bytes, time in seconds.
 
-    ``context_size`` 0 says that the model makes embeddings only.
+    ``context_size`` 0 says that the model makes embeddings only. ``threads`` and ``batch_threads``
+    compute an answer's next token and larger steps; ``step_times`` is how long a step of one token
+    took with how many threads, in seconds, where that was measured.
     """
 
     path: str
@@ -168,6 +170,9 @@ class ModelReady:
     train_context: int
     size_bytes: int
     load_s: float
+    threads: int | None = None
+    batch_threads: int | None = None
+    step_times: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,8 @@ def _body_from_json(value: Any) -> EngineBody:
         case "ModelList":
             return ModelList(tuple(ModelEntry(**entry) for entry in content))
         case "ModelReady":
-            return ModelReady(**content)
+            times = tuple((int(count), float(s)) for count, s in content.get("step_times", ()))
+            return ModelReady(**{**content, "step_times": times})
         case "Error":
             failure = {"message": content} if isinstance(content, str) else content
             return EngineFailure(**failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from enum import Enum
 from typing import Any
 
@@ -13,6 +14,7 @@ from ruster.engine.batch import Batch
 from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag, abort_callback, lib
 from ruster.engine.settings import EngineSettings, physical_cores
+from ruster.engine.threads import ThreadCounts, ThreadTuner
 
 __all__ = ["Context", "Decoded"]
 
@@ -73,6 +75,7 @@ class Context:
         self.can_copy = bool(self._memory) and not model.is_recurrent
         self._dimensions = model.dimensions
         self._vocab_size = model.vocab_size
+        self._tuner: ThreadTuner | None = None
 
     def close(self) -> None:
         """Free the cells."""
@@ -85,13 +88,25 @@ class Context:
         """The native context, for samplers."""
         return self._handle
 
+    def set_threads(self, counts: ThreadCounts) -> None:
+        """Set how many threads compute the next steps."""
+        lib.llama_set_n_threads(self._handle, counts.decode, counts.batch)
+
+    def tune(self, tuner: ThreadTuner) -> None:
+        """Let a tuner watch the steps and set the threads."""
+        self._tuner = tuner
+        tuner.drive(self.set_threads)
+
     def decode(self) -> Decoded:
         """Decode the batch; raises ModelError (``decode_failed``).
 
         After anything but ``DONE`` the caller drops what a step may have left half done.
         """
         run = lib.llama_decode if self._memory else lib.llama_encode
+        started = time.monotonic()
         result = run(self._handle, self.batch.native)
+        if result == 0 and self._tuner is not None:
+            self._tuner.note(self.batch.size, time.monotonic() - started)
         if 0 <= result <= 2:
             return Decoded(result)
         raise ModelError(f"llama.cpp failed to decode (code {result})", code="decode_failed")

@@ -21,8 +21,10 @@ from ruster.engine.model import LoadedModel, normalised
 from ruster.engine.native import CancelFlag
 from ruster.engine.parking import NoParking, Parking, SnapshotParking
 from ruster.engine.scheduler import Scheduler
-from ruster.engine.settings import EngineSettings
+from ruster.engine.settings import EngineSettings, physical_cores
 from ruster.engine.snapshots import SnapshotFolder, model_key
+from ruster.engine.threads import ThreadTuner
+from ruster.engine.trial import measure_threads
 
 __all__ = ["Lane"]
 
@@ -50,6 +52,10 @@ class Lane:
         self._flag = flag
         self._chat: Scheduler | None = None
         self._embedder: Context | None = None
+        self._threads = measure_threads(model, settings)
+        self._tuner = ThreadTuner(
+            self._threads.counts, max(1, settings.threads or physical_cores())
+        )
         self._embeddings: deque[_Embedding] = deque()
 
     @property
@@ -66,7 +72,16 @@ class Lane:
         """Describe the model."""
         model = self.model
         window = 0 if model.embeds_only else self._window(None)
-        return ModelReady(str(model.path), window, model.train_context, model.size_bytes, load_s)
+        return ModelReady(
+            str(model.path),
+            window,
+            model.train_context,
+            model.size_bytes,
+            load_s,
+            self._tuner.counts.decode,
+            self._tuner.counts.batch,
+            self._threads.step_s,
+        )
 
     def add(self, ticket: Ticket, command: Infer | Embed) -> bool:
         """Take a request; False when it must wait until nothing runs here. Raises ModelError."""
@@ -128,6 +143,8 @@ class Lane:
         settings = self._settings
         cells = max(window, settings.kv_cells or 0)
         context = Context(self.model, cells, settings, self._flag, sequences=settings.max_sequences)
+        if settings.threads is None:
+            context.tune(self._tuner)
         return Scheduler(
             context, self._inbox, prefill_chunk=settings.prefill_chunk, parking=self._parking()
         )

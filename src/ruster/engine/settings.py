@@ -22,7 +22,8 @@ class EngineSettings(BaseModel):
     """Largest window in tokens; a model trained for less gets its own."""
 
     threads: int | None = Field(default=None, ge=1, le=1024)
-    """Compute threads; none means one per physical core that this process may use."""
+    """Compute threads; none means as many as are fastest, measured when a model is loaded and again
+    when steps become slow, at most one per physical core that this process may use."""
 
     n_gpu_layers: int = Field(default=-1, ge=-1)
     """Layers to keep on the GPU when llama.cpp was built for one; -1 means all."""

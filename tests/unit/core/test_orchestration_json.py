@@ -86,6 +86,7 @@ BODIES: list[EngineBody] = [
     AssetFailed("no"),
     ModelList((ModelEntry("m", "Embedding"),)),
     ModelReady("/m", 8192, 32768, 10, 0.5),
+    ModelReady("/m", 8192, 32768, 10, 0.5, 2, 4, ((1, 0.02), (2, 0.01))),
     EngineFailure("broken"),
     EngineFailure("broken", "model_damaged", True),
 ]
