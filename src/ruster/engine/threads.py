@@ -179,8 +179,8 @@ class ThreadTuner:
         if due or (recent > _RISEN * usual and self._since_s > self._wait_s):
             now = self.counts.decode if size == 1 else self.counts.batch
             others = [count for count in candidates(self._most) if count != now]
-            self._trial = _Trial(size, [now, *others])
-            self._try(now)
+            self._trial = _Trial(size, others, means={now: recent})
+            self._try(others[0])
 
     def _go_on(self, trial: _Trial, size: int, took_s: float) -> None:
         if size != trial.size:  # it cannot be compared
