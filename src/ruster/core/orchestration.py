@@ -32,7 +32,9 @@ __all__ = [
     "ModelEntry",
     "ModelList",
     "ModelReady",
+    "Rerank",
     "Reset",
+    "Score",
     "Stop",
 ]
 
@@ -70,6 +72,15 @@ class Embed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerank:
+    """``Rerank``: one Score per document, in order (our addition)."""
+
+    query: str
+    documents: tuple[str, ...]
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListModels:
     """``ListModels``: which model is loaded; answered by ModelList."""
 
@@ -91,7 +102,7 @@ class Cancel:
     target: str
 
 
-EngineCommand = LoadModel | Infer | Embed | ListModels | Reset | Stop | Cancel
+EngineCommand = LoadModel | Infer | Embed | Rerank | ListModels | Reset | Stop | Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,13 @@ class Embedding:
     """The vector of one text, normalised to length 1."""
 
     vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well one document answers the query: the model's own number, the higher the better."""
+
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +161,7 @@ AssetEvent = AssetStarted | AssetProgress | AssetComplete | AssetFailed
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model in a list; ``purpose`` is "Inference" or "Embedding"."""
+    """A model in a list; ``purpose`` is "Inference", "Embedding" or "Rerank"."""
 
     id: str
     purpose: str = "Inference"
@@ -184,7 +202,9 @@ class EngineFailure:
     retryable: bool = False
 
 
-EngineBody = InferenceEvent | Embedding | AssetEvent | ModelList | ModelReady | EngineFailure
+EngineBody = (
+    InferenceEvent | Embedding | Score | AssetEvent | ModelList | ModelReady | EngineFailure
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ from ruster.core.orchestration import (
     ModelEntry,
     ModelList,
     ModelReady,
+    Rerank,
     Reset,
+    Score,
     Stop,
 )
 
@@ -125,6 +127,8 @@ def _command_to_json(command: EngineCommand) -> Any:
         case Embed():
             content = {"model": command.model, "input": list(command.input)}
             return {"Embed": {**content, "config": _config_to_json(command.config)}}
+        case Rerank():
+            return {"Rerank": asdict(command)}
         case ListModels() | Reset() | Stop():
             return type(command).__name__
 
@@ -170,6 +174,9 @@ def _command_from_json(value: Any) -> EngineCommand:
             texts = [texts] if isinstance(texts, str) else texts
             config = _config_from_json(content.get("config"))
             return Embed(tuple(_text(text) for text in texts), content.get("model"), config)
+        case "Rerank":
+            documents = tuple(_text(text) for text in content["documents"])
+            return Rerank(_text(content["query"]), documents, content.get("model"))
     plain: dict[str, EngineCommand] = {
         "ListModels": ListModels(),
         "Reset": Reset(),
@@ -252,6 +259,8 @@ def _event_to_json(event: Any) -> Any:
             return {"Logprobs": [asdict(token) for token in tokens]}
         case Embedding(vector):
             return {"Embedding": list(vector)}
+        case Score(value):
+            return {"Score": value}
         case ToolCallRequest(call):
             return {"ToolCall": asdict(call)}
         case _:
@@ -303,6 +312,8 @@ def _event_from_json(value: Any) -> EngineBody:
             return Complete(FinishReason(content or "stop"))
         case "Embedding":
             return Embedding(tuple(float(number) for number in content))
+        case "Score":
+            return Score(float(content))
         case "Logprobs":
             return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":

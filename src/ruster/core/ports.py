@@ -128,6 +128,14 @@ class LocalEngine(Protocol):
         """Return one normalised vector per text; raises ``ModelError`` or ``EngineCrashed``."""
         ...
 
+    async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, in order: the higher, the better it answers the query.
+
+        The scale is the model's own. Raises ``ModelError`` (``not_a_reranker``) or
+        ``EngineCrashed``.
+        """
+        ...
+
     async def context_size(self, model: Path) -> int | None:
         """Return the window the model file gets, in tokens, or None when unknown. Never raises."""
         ...

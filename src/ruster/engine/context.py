@@ -28,7 +28,7 @@ class Decoded(Enum):
 
 
 class Context:
-    """One context of a model: ``cells`` for tokens, for text or (``embeddings``) for vectors.
+    """One context of a model: ``cells`` for tokens, for text or (``pooled``) for vectors or scores.
 
     Its ``sequences`` share the cells, so that copying a prefix from one to another costs nothing.
     Raises ModelError (``out_of_memory``) when llama.cpp cannot make it.
@@ -42,7 +42,7 @@ class Context:
         cancel: CancelFlag,
         *,
         sequences: int = 1,
-        embeddings: bool = False,
+        pooled: bool = False,
     ) -> None:
         threads = settings.threads or physical_cores()
         params = lib.llama_context_default_params()
@@ -50,10 +50,10 @@ class Context:
         params.n_batch = max(min(settings.batch_size, cells), sequences)
         params.n_seq_max = sequences
         params.kv_unified = True
-        if embeddings:
+        if pooled:
             params.n_batch = params.n_ubatch = cells  # a text is read in one step
             params.embeddings = True
-            if not model.embeds_only:
+            if model.pooling in (None, lib.LLAMA_POOLING_TYPE_NONE):
                 params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
         else:
             params.n_outputs_max = sequences  # one logit row each, not one per prompt token
@@ -73,7 +73,7 @@ class Context:
         self.sequences = sequences
         self.batch = Batch(int(params.n_batch))
         self.can_copy = bool(self._memory) and not model.is_recurrent
-        self._dimensions = model.dimensions
+        self._dimensions = 1 if model.reranks else model.dimensions
         self._vocab_size = model.vocab_size
         self._tuner: ThreadTuner | None = None
 
@@ -145,7 +145,7 @@ class Context:
         return np.ctypeslib.as_array(pointer, shape=(self._vocab_size,)).copy()
 
     def embedding(self, sequence: int = 0) -> list[float]:
-        """Copy the pooled embedding of a sequence."""
+        """Copy the pooled embedding, or of a reranking model the score, of a sequence."""
         pointer = lib.llama_get_embeddings_seq(self._handle, sequence)
         if not pointer:
             raise ModelError("the model gives no pooled embedding", code="not_an_embedder")

@@ -42,7 +42,9 @@ from ruster.core.orchestration import (
     LoadModel,
     ModelList,
     ModelReady,
+    Rerank,
     Reset,
+    Score,
 )
 from ruster.core.ports import Progress
 from ruster.engine.gguf import read_head
@@ -120,6 +122,18 @@ class EngineHost:
                 if isinstance(body, Embedding):
                     vectors.append(list(body.vector))
         return vectors
+
+    async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
+        """Return how well each document answers the query; see ``core.ports.LocalEngine``."""
+        if not documents:
+            return []
+        path = await self._checked(model)
+        scores: list[float] = []
+        async with self._request(Rerank(query, tuple(documents), str(path))) as stream:
+            while (body := await stream.next()) is not None:
+                if isinstance(body, Score):
+                    scores.append(body.value)
+        return scores
 
     async def load(self, model: Path) -> ModelReady:
         """Load a model ahead of its use; raises ``ModelError`` or ``EngineCrashed``."""

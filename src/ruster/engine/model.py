@@ -82,6 +82,33 @@ class LoadedModel:
         return self.meta(f"{architecture}.attention.causal") == "false"
 
     @cached_property
+    def pooling(self) -> int | None:
+        """How the file says that token vectors become one (llama.cpp's number), if it does."""
+        value = self.meta(f"{self.meta('general.architecture') or ''}.pooling_type")
+        return int(value) if value is not None and value.isdigit() else None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether it rates pairs of texts."""
+        return self.pooling == lib.LLAMA_POOLING_TYPE_RANK
+
+    @cached_property
+    def rerank_template(self) -> str | None:
+        """The file's form of a query and a document, with ``{query}`` and ``{document}``."""
+        source = lib.llama_model_chat_template(self.handle, b"rerank")
+        return source.decode("utf-8", "replace") if source else None
+
+    @cached_property
+    def pair_marks(self) -> tuple[list[int], list[int], list[int]]:
+        """The tokens before, between and after a pair of texts."""
+        eos, sep = lib.llama_vocab_eos(self.vocab), lib.llama_vocab_sep(self.vocab)
+        eos = sep if eos < 0 else eos
+        opening = [lib.llama_vocab_bos(self.vocab)] * bool(lib.llama_vocab_get_add_bos(self.vocab))
+        ends = [eos] * bool(lib.llama_vocab_get_add_eos(self.vocab))
+        parts = [sep] * bool(lib.llama_vocab_get_add_sep(self.vocab))
+        return opening, [*ends, *parts], ends or parts
+
+    @cached_property
     def is_recurrent(self) -> bool:
         """Whether it keeps a running state that cannot go back to an earlier token."""
         return bool(

@@ -23,6 +23,7 @@ from ruster.core.orchestration import (
     LoadModel,
     ModelEntry,
     ModelList,
+    Rerank,
     Reset,
 )
 from ruster.engine import native
@@ -96,7 +97,7 @@ class Runner:
     def _begin(self, ticket: Ticket) -> bool:
         """Begin a request; False when something must end first. Raises ModelError."""
         match ticket.command:
-            case Infer(model=model) | Embed(model=model) as command:
+            case Infer(model=model) | Embed(model=model) | Rerank(model=model) as command:
                 lane = self._need_lane(model, ticket)
                 return lane is not None and lane.add(ticket, command)
             case LoadModel(model):

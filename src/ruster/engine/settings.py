@@ -47,6 +47,10 @@ class EngineSettings(BaseModel):
     snapshot_bytes: int = Field(default=2 << 30, ge=0)
     """How large that folder may grow; what was unused longest is deleted first."""
 
+    embedding_dimensions: int = Field(default=384, ge=1, le=1 << 16)
+    """Numbers of a vector at most: a longer one is cut and brought back to length 1, as models made
+    for that (Matryoshka) allow. One number for all vectors that are kept together."""
+
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 

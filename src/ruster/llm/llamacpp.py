@@ -80,6 +80,10 @@ class LlamaCppProvider:
         """Return one vector of length 1 per text; errors as with ``stream``."""
         return await self._engine.embed(await self._find(model), texts)
 
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, the higher the better; errors as with ``stream``."""
+        return await self._engine.rerank(await self._find(model), query, documents)
+
     async def aclose(self) -> None:
         """End the engine."""
         await self._engine.aclose()

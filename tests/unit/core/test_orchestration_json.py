@@ -40,7 +40,9 @@ from ruster.core.orchestration import (
     ModelEntry,
     ModelList,
     ModelReady,
+    Rerank,
     Reset,
+    Score,
     Stop,
 )
 from ruster.core.orchestration_json import dump_input, dump_output, parse_input, parse_output
@@ -63,6 +65,7 @@ COMMANDS: list[EngineCommand] = [
         session="s",
     ),
     Embed(("a", "b"), "/m.gguf"),
+    Rerank("q", ("a", "b"), "/m.gguf"),
     ListModels(),
     Reset(),
     Stop(),
@@ -72,6 +75,7 @@ COMMANDS: list[EngineCommand] = [
 BODIES: list[EngineBody] = [
     ProcessStart(),
     Content("Hi\n"),
+    Score(-1.5),
     Thought(ThoughtPhase.START),
     Thought(ThoughtPhase.DELTA, "hm"),
     Thought(ThoughtPhase.STOP),

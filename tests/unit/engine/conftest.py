@@ -35,6 +35,12 @@ def tiny_bert() -> Path:
     return build("tiny-bert")
 
 
+@pytest.fixture(scope="session")
+def tiny_rerank() -> Path:
+    """The reranking model."""
+    return build("tiny-rerank")
+
+
 @pytest.fixture
 async def host() -> AsyncIterator[EngineHost]:
     """An engine on one thread, with the default window."""
