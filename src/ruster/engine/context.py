@@ -68,6 +68,7 @@ class Context:
                 "choose a smaller context_size or model",
                 code="out_of_memory",
             )
+        model.adapters.apply(self._handle)
         self._memory = lib.llama_get_memory(self._handle)
         self.cells = cells
         self.sequences = sequences

@@ -140,7 +140,9 @@ class Lane:
         if settings.snapshot_folder is None:
             return NoParking()
         try:
-            key = model_key(self.model.path, {"library": native.version()})
+            key = model_key(
+                self.model.path, {"library": native.version(), "lora": self.model.adapters.keys()}
+            )
             folder = SnapshotFolder(settings.snapshot_folder, settings.snapshot_bytes, key)
         except OSError as error:
             _log.warning("no snapshots in %s: %s", settings.snapshot_folder, error)

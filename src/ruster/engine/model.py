@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ruster.core.errors import ModelError
+from ruster.engine.adapters import Adapters
 from ruster.engine.native import lib
 from ruster.engine.settings import EngineSettings
 from ruster.engine.template import ChatTemplate, split_marked
@@ -26,7 +27,8 @@ class LoadedModel:
     """The weights and vocabulary of one GGUF file.
 
     ``progress`` gets a number from 0 to 1 and returns False to abort. Raises ModelError
-    (``model_damaged``) when llama.cpp refuses the file, or ``cancelled`` when aborted.
+    (``model_damaged``) when llama.cpp refuses the file, ``adapter_unusable`` when it refuses one of
+    the model's adapters, or ``cancelled`` when aborted.
     """
 
     def __init__(
@@ -53,6 +55,11 @@ class LoadedModel:
                 "this version does not know",
                 code="model_damaged",
             )
+        try:  # before any context, whose graphs are as large as the adapters want them
+            self.adapters = Adapters(self.handle, path, settings.lora)
+        except ModelError:
+            self.close()
+            raise
         self.vocab = lib.llama_model_get_vocab(self.handle)
         self.vocab_size: int = lib.llama_vocab_n_tokens(self.vocab)
         self.train_context: int = lib.llama_model_n_ctx_train(self.handle)
@@ -90,7 +97,7 @@ class LoadedModel:
     @property
     def reranks(self) -> bool:
         """Whether it rates pairs of texts."""
-        return self.pooling == lib.LLAMA_POOLING_TYPE_RANK
+        return bool(self.pooling == lib.LLAMA_POOLING_TYPE_RANK)
 
     @cached_property
     def rerank_template(self) -> str | None:

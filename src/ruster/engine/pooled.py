@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ruster.core.errors import ModelError, RusterError
 from ruster.core.inference import Complete, Usage
-from ruster.core.orchestration import Embed, EngineBody, Embedding, Rerank, Score
+from ruster.core.orchestration import Embed, Embedding, EngineBody, Rerank, Score
 from ruster.engine.context import Context, Decoded
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.model import LoadedModel, normalised

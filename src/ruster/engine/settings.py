@@ -8,9 +8,24 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EngineSettings", "physical_cores"]
+__all__ = ["EngineSettings", "LoraAdapter", "physical_cores"]
 
 _CPUS = Path("/sys/devices/system/cpu")
+
+
+class LoraAdapter(BaseModel):
+    """An adapter (LoRA) that changes a model: a GGUF file made for exactly this model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    """The adapter's file."""
+
+    model: str
+    """The model it is for: its path, or the end of it, with or without ``.gguf``."""
+
+    scale: float = Field(default=1.0, ge=-100, le=100)
+    """How strongly it acts; 0 switches it off."""
 
 
 class EngineSettings(BaseModel):
@@ -50,6 +65,10 @@ class EngineSettings(BaseModel):
     embedding_dimensions: int = Field(default=384, ge=1, le=1 << 16)
     """Numbers of a vector at most: a longer one is cut and brought back to length 1, as models made
     for that (Matryoshka) allow. One number for all vectors that are kept together."""
+
+    lora: tuple[LoraAdapter, ...] = Field(default=(), max_length=16)
+    """Adapters, each a table ``[[engine.lora]]`` with ``path``, ``model`` and ``scale``; they are
+    loaded with their model and act on all that it writes."""
 
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""

@@ -68,6 +68,7 @@ ERROR_CODES: dict[str, str] = {
     "not_a_chat_model": "The model makes vectors, not answers.",
     "not_an_embedder": "The model makes answers, not vectors.",
     "not_a_reranker": "The model cannot rate documents.",
+    "adapter_unusable": "An adapter (LoRA) is damaged or was made for another model.",
     "out_of_memory": "The model does not fit into the memory at hand.",
     "manifest_invalid": "A list of models has a mistake; the message names it.",
     "prompt_empty": "There is nothing to answer.",

@@ -38,7 +38,8 @@ def _cosine(one: list[float], other: list[float]) -> float:
 
 def _standard(rows: _Array) -> _Array:
     centred = rows - rows.mean(-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+    scaled: _Array = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+    return scaled
 
 
 class _Bert:
@@ -145,7 +146,7 @@ async def test_many_texts_at_once_are_those_one_by_one(
     either_host: EngineHost, tiny_bert: Path, tiny_f32: Path
 ) -> None:
     texts = [
-        f"{word} " * (1 + 7 * at % 30) for at, word in enumerate("cat dog the car ".split() * 9)
+        f"{word} " * (1 + 7 * at % 30) for at, word in enumerate(["cat", "dog", "the", "car"] * 9)
     ]
     for model in (tiny_bert, tiny_f32):
         together = await either_host.embed(model, texts)
