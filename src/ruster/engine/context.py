@@ -74,6 +74,7 @@ class Context:
         self.sequences = sequences
         self.batch = Batch(int(params.n_batch))
         self.can_copy = bool(self._memory) and not model.is_recurrent
+        self.can_shift = bool(self._memory and lib.llama_memory_can_shift(self._memory))
         self._dimensions = 1 if model.reranks else model.dimensions
         self._vocab_size = model.vocab_size
         self._tuner: ThreadTuner | None = None
@@ -121,6 +122,15 @@ class Context:
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Let a sequence share another's cells of positions ``start`` to ``end``."""
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def shift(self, sequence: int, start: int, end: int) -> None:
+        """Drop a sequence's cells of positions ``start`` to ``end`` and move the later ones up.
+
+        The next decode does the moving; until then the sequence must not be saved. A cell that
+        another sequence shares would move for both.
+        """
+        lib.llama_memory_seq_rm(self._memory, sequence, start, end)
+        lib.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
 
     def save(self, sequence: int) -> bytearray:
         """Copy a sequence's cells out, in llama.cpp's own form; empty when that fails."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 
 from ruster.core.errors import ModelError, RusterError
-from ruster.core.messages import Message, Role
+from ruster.core.messages import Message, Role, ToolSpec
 from ruster.core.orchestration import Embed, Infer, ModelReady, Rerank
 from ruster.engine import native
 from ruster.engine.answer import Answer
@@ -17,6 +18,7 @@ from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag
 from ruster.engine.parking import NoParking, Parking, SnapshotParking
 from ruster.engine.pooled import PooledLane
+from ruster.engine.prefix import common_prefix
 from ruster.engine.scheduler import Scheduler
 from ruster.engine.settings import EngineSettings, physical_cores
 from ruster.engine.snapshots import SnapshotFolder, model_key
@@ -25,6 +27,7 @@ from ruster.engine.trial import measure_threads
 
 __all__ = ["Lane"]
 
+_MOST_WINDOWS = 4  # of tokens in an answer that goes on beyond the window
 _log = logging.getLogger("ruster.engine")
 
 
@@ -151,6 +154,12 @@ class Lane:
 
     def _job(self, ticket: Ticket, command: Infer, window: int) -> Job:
         messages = command.messages or (Message(Role.USER, command.prompt),)
+        if any(message.images for message in messages):
+            raise ModelError(
+                f"{self.model.path.name} runs in the embedded engine, which cannot look at images; "
+                "leave them out, or choose another provider's model",
+                code="images_unsupported",
+            )
         prompt = self.model.template.render(messages, command.tools)
         tokens = self.model.prompt_tokens(prompt)
         if not tokens:
@@ -161,14 +170,27 @@ class Lane:
                 f"{window}; start a new session or choose a larger context_size",
                 code="context_overflow",
             )
-        room = window - len(tokens)
+        room, kept = window - len(tokens), 0
+        if self._settings.context_shift:
+            room = _MOST_WINDOWS * window
+            kept = min(self._head_size(messages, command.tools, tokens), window // 2)
         return Job(
             ticket,
             tokens,
             lambda: Answer(self.model, command.config, room, ticket.send),
             session=command.session,
             opens_thought=prompt.rstrip().endswith("<think>"),
+            window=window if self._settings.context_shift else None,
+            kept=kept,
         )
+
+    def _head_size(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], tokens: list[int]
+    ) -> int:
+        """Return how many first tokens of a prompt come from its system message and its form."""
+        system = messages[:1] if messages[0].role is Role.SYSTEM else ()
+        other = self.model.template.render((*system, Message(Role.USER, "\ufffc")), tools)
+        return common_prefix(self.model.prompt_tokens(other), tokens)
 
     def _new_pooled(self) -> Context:
         sequences = self._settings.max_sequences

@@ -66,6 +66,11 @@ class EngineSettings(BaseModel):
     """Numbers of a vector at most: a longer one is cut and brought back to length 1, as models made
     for that (Matryoshka) allow. One number for all vectors that are kept together."""
 
+    context_shift: bool = False
+    """Whether an answer that reaches the end of the window goes on, forgetting the oldest half of
+    the conversation except its system message; without it the answer ends there (``length``). Such
+    an answer has at most four windows of tokens, or ``max_tokens``."""
+
     lora: tuple[LoraAdapter, ...] = Field(default=(), max_length=16)
     """Adapters, each a table ``[[engine.lora]]`` with ``path``, ``model`` and ``scale``; they are
     loaded with their model and act on all that it writes."""

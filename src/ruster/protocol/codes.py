@@ -71,6 +71,7 @@ ERROR_CODES: dict[str, str] = {
     "adapter_unusable": "An adapter (LoRA) is damaged or was made for another model.",
     "out_of_memory": "The model does not fit into the memory at hand.",
     "manifest_invalid": "A list of models has a mistake; the message names it.",
+    "images_unsupported": "The embedded engine cannot look at images.",
     "prompt_empty": "There is nothing to answer.",
     "sampling_invalid": "The sampling settings do not fit together.",
     "grammar_invalid": "The grammar or JSON schema for the answer cannot be used.",

@@ -12,7 +12,7 @@ import pytest
 
 from ruster.core.errors import EngineCrashed, ModelError
 from ruster.core.inference import Behaviour, Content, ProcessStart, Sampling
-from ruster.core.messages import Message, Role
+from ruster.core.messages import Image, Message, Role
 from ruster.core.ports import LocalEngine, Progress
 from ruster.core.tasks import spawn
 from ruster.engine.host import EngineHost
@@ -174,6 +174,16 @@ async def test_a_prompt_over_the_window_is_refused_before_it_is_read(
     with pytest.raises(ModelError, match="window holds 8192") as caught:
         await read(either_host.infer(scripted, ask("word " * 9000)))
     assert caught.value.code == "context_overflow"
+    assert (await read(either_host.infer(scripted, ask("Hello!")))).text == DEFAULT.text
+
+
+async def test_an_image_is_refused_and_not_passed_over(
+    either_host: EngineHost, scripted: Path
+) -> None:
+    seen = (Message(Role.USER, "look", images=(Image(b"\x89PNG", "image/png"),)),)
+    with pytest.raises(ModelError, match="cannot look at images") as caught:
+        await read(either_host.infer(scripted, ask("What is it?", before=seen)))
+    assert caught.value.code == "images_unsupported"
     assert (await read(either_host.infer(scripted, ask("Hello!")))).text == DEFAULT.text
 
 
