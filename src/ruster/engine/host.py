@@ -52,6 +52,7 @@ from ruster.engine.process import WorkerProcess
 from ruster.engine.settings import EngineSettings
 from ruster.engine.stream import OutputStream
 from ruster.engine.thread import WorkerThread
+from ruster.engine.threads import describe
 
 __all__ = ["EngineHost"]
 
@@ -270,7 +271,7 @@ class EngineHost:
                 self._loading[1].cancel()
                 self._loading = None
                 if isinstance(body, ModelReady):
-                    _log.info("loaded %s in %.2f s%s", body.path, body.load_s, _threads(body))
+                    _log.info("loaded %s in %.2f s%s", body.path, body.load_s, describe(body))
 
     def _on_exit(self, how: str) -> None:
         """Fail what ran; what is asked from now on starts a fresh process."""
@@ -299,11 +300,3 @@ def _check(model: Path) -> Path:
     path = model.absolute()
     read_head(path)
     return path
-
-
-def _threads(ready: ModelReady) -> str:
-    if ready.threads is None:
-        return ""
-    times = ", ".join(f"{count}: {1000 * took:.1f} ms" for count, took in ready.step_times)
-    measured = f" (a step with {times})" if times else ""
-    return f"; {ready.threads} threads for answers, {ready.batch_threads} for prompts{measured}"

@@ -12,7 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-__all__ = ["LARGEST", "Measured", "ThreadCounts", "ThreadTuner", "candidates", "measure"]
+from ruster.core.orchestration import ModelReady
+
+__all__ = [
+    "LARGEST",
+    "Measured",
+    "ThreadCounts",
+    "ThreadTuner",
+    "candidates",
+    "describe",
+    "measure",
+]
 
 _ENOUGH_S = 0.01  # of measuring one count
 _SLOW_STEP_S = 0.05  # one such step must do
@@ -42,6 +52,15 @@ class Measured:
 
     counts: ThreadCounts
     step_s: tuple[tuple[int, float], ...] = ()
+
+
+def describe(ready: ModelReady) -> str:
+    """Say in words how many threads a model got and why, to follow another sentence."""
+    if ready.threads is None:
+        return ""
+    times = ", ".join(f"{count}: {1000 * took:.1f} ms" for count, took in ready.step_times)
+    measured = f" (a step with {times})" if times else ""
+    return f"; {ready.threads} threads for answers, {ready.batch_threads} for prompts{measured}"
 
 
 def candidates(most: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
+from ruster.core.errors import ModelError
 from ruster.engine.context import Context, Decoded
 from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag
@@ -25,7 +26,10 @@ def measure_threads(model: LoadedModel, settings: EngineSettings) -> Measured:
     if settings.threads is not None or most == 1 or model.embeds_only:
         return Measured(ThreadCounts(most, most))
     flag = CancelFlag()
-    context = Context(model, _CELLS, settings, flag)
+    try:
+        context = Context(model, _CELLS, settings, flag)
+    except ModelError:  # without room for that there is none for a conversation, which will tell
+        return Measured(ThreadCounts(most, most))
 
     def step(tokens: int, limit_s: float) -> bool:
         context.clear()
