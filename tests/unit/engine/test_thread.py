@@ -15,6 +15,7 @@ import pytest
 from ruster.core.errors import EngineCrashed, ModelError
 from ruster.core.inference import Content
 from ruster.core.orchestration import EngineOutput
+from ruster.core.tasks import spawn
 from ruster.engine import native
 from ruster.engine import runner as runner_module
 from ruster.engine.host import EngineHost
@@ -123,6 +124,36 @@ async def test_a_failure_of_the_thread_is_an_error_and_the_next_request_starts_a
             await read(threaded.infer(scripted, ask("Hello!")))
         assert caught.value.code in ("engine_start_failed", "engine_crashed")
     assert (await read(threaded.infer(scripted, ask("Hello!")))).text == DEFAULT.text
+
+
+async def test_a_thread_that_is_stuck_is_left_behind(
+    scripted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ruster.engine.thread._END_GRACE_S", 0.05)
+    host = EngineHost(EngineSettings(threads=1, isolation="thread", cancel_timeout_s=0.05))
+    free = threading.Event()
+    real = runner_module.Runner.work
+
+    def stuck(self: runner_module.Runner) -> None:
+        real(self)
+        free.wait()
+
+    stream = host.infer(scripted, ask("Talk forever."))
+    with monkeypatch.context() as patch:
+        patch.setattr(runner_module.Runner, "work", stuck)
+        while not isinstance(await anext(stream), Content):
+            free.set()
+        free.clear()
+        waiting = spawn(read(host.infer(scripted, ask("Hello!"))), name="waiting")
+        await stream.aclose()  # type: ignore[attr-defined]
+        with pytest.raises(EngineCrashed, match="did not end a cancelled request"):
+            await waiting
+    assert (await read(host.infer(scripted, ask("Hello!")))).text == DEFAULT.text
+    assert _threads() == 2
+    free.set()
+    await host.aclose()
+    while _threads():  # the suite's own time limit ends this if it never comes true
+        await asyncio.sleep(0.01)
 
 
 async def test_a_library_that_does_not_load_is_an_error(
