@@ -12,7 +12,7 @@ export TMP := $(TMPDIR)
 $(shell mkdir -p "$(CURDIR)/target/tmp")
 
 PYTHON_ENV := .venv/bin/python
-CODE := $(wildcard src tests bench scripts)
+CODE := $(wildcard src tests bench scripts examples)
 
 .PHONY: help run test check fix docs bench engine hooks package clean
 

@@ -16,7 +16,7 @@ from bench.client import Client
 from bench.figure import Figure
 from bench.processes import daemon, environment
 
-__all__ = ["measure"]
+__all__ = ["measure", "written_model"]
 
 _NEEDED = ("llama_cpp", "gguf", "numpy", "jinja2")
 _MODEL = Path("target/bench/models/smollm2-135m-q8_0-random.gguf")
@@ -28,7 +28,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return [Figure(_NAME, None, "tokens/s", note=f"absent: {', '.join(missing)}")]
-    model = _written_model()
+    model = written_model()
     tokens = "64" if quick else "128"
     through: list[float] = []
     direct: list[float] = []
@@ -58,7 +58,8 @@ def _figures(through: list[float], direct: list[float]) -> list[Figure]:
     ]
 
 
-def _written_model() -> Path:
+def written_model() -> Path:
+    """Return the model that is measured with, written when it is missing."""
     from bench.weights import write  # needs numpy and gguf
 
     path = _MODEL.absolute()

@@ -35,6 +35,18 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "cancel": [{"action": "cancel", "session_id": "work", "queued": True}],
     "status": [{"action": "status"}],
     "models": [{"action": "models"}],
+    "model_list": [{"action": "model_list", "here": True}],
+    "model_show": [{"action": "model_show", "model": "qwen-2.5-1.5b-instruct"}],
+    "model_download": [
+        {"action": "model_download", "model": "Qwen/Qwen2.5-1.5B-Instruct", "quant": "Q8_0"},
+    ],
+    "model_cancel": [{"action": "model_cancel", "model": "Qwen/Qwen2.5-1.5B-Instruct"}],
+    "model_remove": [{"action": "model_remove", "model": "tiny-model"}],
+    "model_verify": [{"action": "model_verify", "model": "tiny-model"}],
+    "model_import": [
+        {"action": "model_import", "path": "~/.ollama/models", "source": "ollama"},
+        {"action": "model_import", "path": "~/Downloads/phi-4-Q4_K_M.gguf", "name": "phi4"},
+    ],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -43,6 +55,19 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
 
 _WORK = "work"
 _CREATED = "2026-01-31T09:30:00+01:00"
+_MODELS = "/home/me/.cache/ruster/models"
+_QWEN_PATH = f"{_MODELS}/Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q8_0.gguf"
+_PHI = events.LocalModelSummary(
+    name="phi4",
+    purpose="Inference",
+    here=True,
+    repo="imported/phi4",
+    filename="phi-4-Q4_K_M.gguf",
+    quantization="Q4_K_M",
+    path=f"{_MODELS}/imported/phi4/phi-4-Q4_K_M.gguf",
+    size_bytes=9_053_114_816,
+    origin="import",
+)
 
 EVENT_EXAMPLES: dict[type[Event], Event] = {
     type(event): event
@@ -67,8 +92,10 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             first_token_ms=180,
             total_ms=420,
         ),
-        events.ProgressEvent(session_id=_WORK, what="loading the model", current=40, total=100),
-        events.Notice(
+        events.ProgressEvent(
+            session_id=_WORK, what="loading tiny.gguf", current=41_943_040, total=104_857_600
+        ),
+        events.NoticeEvent(
             session_id=_WORK,
             code="model_fallback",
             message="ollama/phi3 cannot answer (Ollama is not running); using pinky/echo instead",
@@ -117,6 +144,22 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             default="ollama/llama3.2",
             unreachable={},
         ),
+        events.ModelCatalogueEvent(
+            models=[
+                events.LocalModelSummary(
+                    name="tiny-llama",
+                    purpose="Inference",
+                    here=False,
+                    repo="TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF",
+                    filename="tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf",
+                    quantization="Q4_K_M",
+                )
+            ]
+        ),
+        events.ModelReport(model=_PHI),
+        events.ModelDownloaded(model="Qwen/Qwen2.5-1.5B-Instruct", path=_QWEN_PATH),
+        events.ModelCancelled(model="Qwen/Qwen2.5-1.5B-Instruct", cancelled=True),
+        events.ModelsImported(models=[_PHI]),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
         events.ConfigUpdated(key="log_level", value="debug"),
         events.ConfigListing(options={"log_level": "info", "llm.proxy_auth_token": None}),

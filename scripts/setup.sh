@@ -231,11 +231,11 @@ test)
     ;;
 engine)
     rm -f "$venv/.engine.stamp" "$venv/.engine-failed.stamp"
-    install_ruster base .
+    install_ruster base '.[hub]'
     install_engine
     ;;
 *)
-    install_ruster base .
+    install_ruster base '.[hub]'
     install_engine
     ;;
 esac

@@ -96,15 +96,18 @@ def _client_command() -> str:
 
 async def _tell_model(daemon: Daemon, model: str) -> None:
     """Say which model will answer, once the providers have been asked."""
-    answering = await daemon.models.answering(model)
+    answering = await daemon.services.models.answering(model)
     if answering == model:
         print(f"model: {model}", flush=True)
     elif answering is not None:
         print(f"model: {answering}, because {model} cannot be reached", flush=True)
+    elif (coming := daemon.services.first_download()) is not None:
+        print(
+            f"model: none is here yet: the first message downloads {coming}, or start {model}",
+            flush=True,
+        )
     else:
-        folder = daemon.models_folder
-        print(f"model: none can answer yet: start {model}, or put a GGUF file into {folder}")
-        sys.stdout.flush()
+        print(f"model: none can answer yet: start {model}", flush=True)
 
 
 def _open_log(loaded: Loaded, paths: Paths, environment: Mapping[str, str]) -> Log:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ruster.agent.no_tools import NoTools
 from ruster.agent.turn import Agent
 from ruster.config.live import LiveSettings
-from ruster.config.loader import Loaded, variables
+from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.ports import Provider
@@ -27,12 +26,11 @@ from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
+from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
-from ruster.llm.registry import Registry
-from ruster.llm.retries import Retries, RetryPolicy
-from ruster.llm.router import Models
+from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
-from ruster.protocol.events import Notice
+from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
 from ruster.sessions.session import SessionParts
@@ -42,6 +40,9 @@ from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["Daemon", "Installation"]
 
@@ -73,21 +74,23 @@ class Daemon:
         self._given = installation
         self._settings = installation.loaded.settings
         self._stack = AsyncExitStack()
-        self.models = self._build_models()
+        self.services = ModelServices(
+            self._settings,
+            installation.paths,
+            installation.environment,
+            installation.clock,
+            installation.disk,
+            installation.providers,
+        )
         self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
-
-    @property
-    def models_folder(self) -> Path:
-        """Where model files are looked for."""
-        return self._given.paths.models
 
     async def __aenter__(self) -> Daemon:
         async with AsyncExitStack() as stack:
             lock = InstanceLock(self._given.paths.state / "ruster.lock")
             stack.callback(lock.release)
-            stack.push_async_callback(self.models.aclose)
+            stack.push_async_callback(self.services.aclose)
             stack.push_async_callback(self._committer.aclose)
             _allow_many_descriptors()
             await self.listener.start()
@@ -112,38 +115,17 @@ class Daemon:
         await self._notifier.stopping()
         self.listener.stop_accepting()
         self.listener.broadcast(
-            encode_event(Notice(code="shutting_down", message="the daemon is stopping"))
+            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
         await cancel_and_wait(self._resuming)
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
         _log.info("stopped")
 
-    def _build_models(self) -> Models:
-        llm = self._settings.llm
-        ready: dict[str, Callable[[], Provider]] = {"llamacpp": self._local_models}
-        ready |= {name: partial(_given, it) for name, it in self._given.providers.items()}
-        registry = Registry(
-            llm,
-            ready,
-            providers=self._settings.providers,
-            variables=variables(self._given.paths, self._given.environment),
-        )
-        retries = Retries(RetryPolicy.of(llm), self._given.clock)
-        return Models(registry, llm.fallback_models, retries)
-
-    def _local_models(self) -> Provider:
-        # Imported for the first local model, not at every start: the engine is an optional part.
-        from ruster.engine.host import EngineHost
-        from ruster.llm.llamacpp import LlamaCppProvider
-
-        engine = EngineHost(self._settings.engine, clock=self._given.clock)
-        return LlamaCppProvider(engine, self._given.paths.models)
-
     def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
         self._committer = committer
-        agent = Agent(self.models, NoTools(), settings.agent, given.clock)
+        agent = Agent(self.services.models, NoTools(), settings.agent, given.clock)
         parts = SessionParts(
             agent=agent,
             committer=committer,
@@ -151,6 +133,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
+            state=self.services,
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -165,9 +148,10 @@ class Daemon:
             connections=lambda: self.listener.connections,
         )
         dispatcher = Dispatcher(
-            SessionHandlers(self.store),
-            DaemonHandlers(view, self.models),
+            SessionHandlers(self.store, self.services.is_here),
+            DaemonHandlers(view, self.services.models),
             ConfigHandlers(self._live_settings()),
+            ModelHandlers(self.services.store),
         )
         return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
 
@@ -184,10 +168,6 @@ class Daemon:
 
         apply = {"default_model": set_default_model, "log_level": set_log_level}
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
-
-
-def _given(provider: Provider) -> Provider:
-    return provider
 
 
 def _allow_many_descriptors() -> None:

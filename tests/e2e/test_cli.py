@@ -85,7 +85,15 @@ async def test_a_failed_turn_is_status_1_and_said_on_stderr(folder: Path) -> Non
 
 @pytest.mark.parametrize(
     "words",
-    [["ask", "hi"], ["chat"], ["status"], ["models"], ["sessions", "list"], ["raw"], ["cancel"]],
+    [
+        ["ask", "hi"],
+        ["chat"],
+        ["status"],
+        ["models", "list"],
+        ["sessions", "list"],
+        ["raw"],
+        ["cancel"],
+    ],
     ids=lambda words: words[0],
 )
 async def test_without_a_daemon_one_line_says_how_to_start_one(
@@ -107,7 +115,7 @@ async def test_every_command_prints_json_that_parses(folder: Path) -> None:
         assert answer[0]["event"] == "accepted"
         assert answer[-1]["done"] is True
         assert (await ctl.events("status"))[0]["event"] == "status"
-        assert (await ctl.events("models"))[0]["event"] == "models"
+        assert (await ctl.events("models", "list"))[0]["event"] == "models"
         assert (await ctl.events("cancel", "-s", "work"))[0]["event"] == "cancel"
         assert (await ctl.events("config", "get", "default_model"))[0]["value"] == "pinky/echo"
         assert (await ctl.events("config", "list"))[0]["event"] == "config_list"

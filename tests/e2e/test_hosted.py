@@ -16,6 +16,7 @@ from ruster.testing import RawClient, running_daemon
 
 CANARY = "sk-canary-0123456789"
 OVERLOADED = status(503, {"error": {"message": f"overloaded for {CANARY}"}}, "Retry-After: 0")
+REFUSED = status(400, {"error": {"message": f"malformed for {CANARY}"}})
 
 
 @pytest.fixture
@@ -77,7 +78,8 @@ async def test_a_provider_that_keeps_failing_rests_and_another_answers(
     server.faults["/chat/completions"] = OVERLOADED
     for _ in range(2):
         events = await ask_turn(client, "s", "hello")
-        assert [e["code"] for e in events if e["event"] == "error"] == ["provider_failed"]
+        assert said(events).endswith("hello")
+        assert [e["code"] for e in events if e["event"] == "notice"] == ["model_fallback"]
     assert len(server.chats) == 4
 
     events = await ask_turn(client, "s", "echo this")
@@ -92,11 +94,11 @@ async def test_a_provider_that_keeps_failing_rests_and_another_answers(
 async def test_the_key_is_in_no_event_and_no_file(
     client: RawClient, server: FakeOpenAi, folder: Path
 ) -> None:
-    server.faults["/chat/completions"] = OVERLOADED
+    server.faults["/chat/completions"] = REFUSED
     events = await ask_turn(client, "s", "hello")
     listed = await client.ask({"action": "config_list"})
 
-    assert "overloaded for [redacted]" in str(events)
+    assert "malformed for [redacted]" in str(events)
     assert CANARY not in str(events) + str(listed)
     assert listed["options"]["providers.box.headers"] == "********"
     kept = [path for path in folder.rglob("*") if path.is_file() and path.name != "key"]

@@ -25,7 +25,9 @@ from ruster.core.inference import (
     InferenceConfig,
     InferenceEvent,
     InferenceRequest,
+    Notice,
     ProcessStart,
+    Progress,
     Sampling,
     Thought,
     ThoughtPhase,
@@ -36,7 +38,8 @@ from ruster.core.messages import Message, Role, ToolCall
 from ruster.core.ports import ChatModels, ToolRunner
 from ruster.protocol.events import (
     Event,
-    Notice,
+    NoticeEvent,
+    ProgressEvent,
     Response,
     ThoughtEvent,
     ToolCallEvent,
@@ -173,11 +176,11 @@ class Turn:
             tools=await self._agent.tools.offer(messages),
             session=self._given.session_key,
         )
-        stream = self._agent.models.stream(self._given.model, request, self._notify)
+        stream = self._agent.models.stream(self._given.model, request)
         async with aclosing(cast(AsyncGenerator[InferenceEvent], stream)) as events:
             async for event in events:
-                if isinstance(event, ProcessStart):
-                    self.model = event.model or self.model
+                if isinstance(event, (Notice, ProcessStart, Progress)):
+                    self._tell(event)
                     continue
                 if first_ms is None:
                     first_ms = self._since_ms(started)
@@ -211,6 +214,22 @@ class Turn:
             )
         )
         return reason
+
+    def _tell(self, event: Notice | ProcessStart | Progress) -> None:
+        """Pass on what happens beside the answer."""
+        if isinstance(event, ProcessStart):
+            self.model = event.model or self.model
+        elif isinstance(event, Notice):
+            self._notify(event.code, event.message)
+        else:
+            self._emit(
+                ProgressEvent(
+                    session_id=self._id,
+                    what=event.what,
+                    current=event.current,
+                    total=event.total,
+                )
+            )
 
     def _take(self, event: InferenceEvent) -> None:
         """Pass one event of the model on to the session."""
@@ -281,7 +300,7 @@ class Turn:
         self._host.emit(event)
 
     def _notify(self, code: str, message: str) -> None:
-        self._emit(Notice(session_id=self._id, code=code, message=message))
+        self._emit(NoticeEvent(session_id=self._id, code=code, message=message))
 
     def _since_ms(self, started: float) -> int:
         return round((self._agent.clock.monotonic() - started) * 1000)

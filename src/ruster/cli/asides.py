@@ -21,7 +21,7 @@ def aside(event: events.Event) -> str:
             return dim(visible(f"[{tool}: {_short(preview or '')}]"))
         case events.SkillUsed(skill=skill, result=result):
             return dim(visible(f"[skill {skill}: {_short(result)}]"))
-        case events.Notice(message=message):
+        case events.NoticeEvent(message=message):
             return dim(visible(f"[{message}]"))
         case events.Cancelled():
             return dim("[cancelled]")

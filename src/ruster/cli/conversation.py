@@ -11,7 +11,7 @@ from ruster.cli.views import AnswerView, JsonView, TurnView, View
 from ruster.client import Client
 from ruster.core.errors import RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.protocol.events import Event, Notice, Proactive
+from ruster.protocol.events import Event, NoticeEvent, Proactive
 
 __all__ = ["Conversation"]
 
@@ -77,7 +77,7 @@ class Conversation:
     def _hear(self, event: Event) -> None:
         if isinstance(event, Proactive):
             self._tell(f"{_LABEL}{visible(event.message)}")
-        elif isinstance(event, Notice):
+        elif isinstance(event, NoticeEvent):
             self._tell(dim(f"[{visible(event.message)}]"))
 
     def _tell(self, line: str) -> None:

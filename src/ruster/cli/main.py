@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ruster import __version__
 from ruster.cli.lazy import Entry, build_group
+from ruster.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -28,6 +28,14 @@ _SESSIONS = {
     "delete": Entry("Remove a session and all its files.", "ruster.cli.sessions:delete"),
     "export": Entry("Write a conversation as Markdown or JSON Lines.", "ruster.cli.export:export"),
 }
+_MODELS = {
+    "list": Entry("List the models that can answer now.", "ruster.cli.models:list_models"),
+    "pull": Entry("Bring a model to this machine.", "ruster.cli.models:pull"),
+    "rm": Entry("Take a model off this machine.", "ruster.cli.models:remove"),
+    "show": Entry("Tell what is known of a local model.", "ruster.cli.models:show"),
+    "verify": Entry("Check a model's files against their checksum.", "ruster.cli.models:verify"),
+    "import": Entry("Take in models of Ollama, LM Studio, or a file.", "ruster.cli.models:take_in"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -38,7 +46,7 @@ COMMANDS = {
     "ask": Entry("Ask once and print the answer.", "ruster.cli.ask:ask"),
     "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),
     "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
-    "models": Entry("List the models that can answer now.", "ruster.cli.models:models"),
+    "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
     "raw": Entry("Pipe JSON Lines to the daemon and back.", "ruster.cli.raw:raw"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ruster.core.errors import SessionError
-from ruster.protocol.events import Cancelled, Deleted, Event, Notice, Response
+from ruster.protocol.events import Cancelled, Deleted, Event, NoticeEvent, Response
 
 __all__ = ["Answer", "is_restart"]
 
@@ -36,4 +36,4 @@ class Answer:
 
 def is_restart(event: Event) -> bool:
     """Whether the answer begins anew, because the daemon stopped in the middle of it."""
-    return isinstance(event, Notice) and event.code == "turn_restarted"
+    return isinstance(event, NoticeEvent) and event.code == "turn_restarted"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -29,6 +29,7 @@ __all__ = ["DEFAULT_SOCKET_PATH", "Client", "Mode"]
 
 DEFAULT_SOCKET_PATH = Path("/tmp/ruster.sock")
 _ACCEPT_GRACE_S = 1.0
+ImportSource = Literal["file", "ollama", "lmstudio"]
 Mode = Literal["queue", "steer", "interrupt"]
 _Reply = TypeVar("_Reply", bound=events.Event)
 
@@ -175,6 +176,44 @@ class Client:
     async def models(self) -> events.ModelList:
         """List the models that can answer now."""
         return await self._call(events.ModelList, "models")
+
+    async def model_list(self, *, here: bool = False) -> events.ModelCatalogueEvent:
+        """List the local models: those of the catalogue and of this machine, or only the latter."""
+        return await self._call(events.ModelCatalogueEvent, "model_list", here=here)
+
+    async def model_show(self, model: str) -> events.ModelReport:
+        """Tell what is known of a local model."""
+        return await self._call(events.ModelReport, "model_show", model=model)
+
+    async def model_download(
+        self,
+        model: str,
+        quant: str | None = None,
+        watch: Callable[[events.ProgressEvent], None] | None = None,
+    ) -> events.ModelDownloaded:
+        """Bring a model to this machine; ``watch`` is told how far it has come."""
+        command = {"action": "model_download", "model": model, "quant": quant}
+        return _expect(await self._uplink.call(command, watch=watch), events.ModelDownloaded)
+
+    async def model_cancel(self, model: str) -> events.ModelCancelled:
+        """End a model's download for all who wait for it."""
+        return await self._call(events.ModelCancelled, "model_cancel", model=model)
+
+    async def model_remove(self, model: str) -> events.ModelReport:
+        """Forget a model of this machine."""
+        command = {"action": "model_remove", "model": model}
+        return _expect(await self._uplink.call(command, repeatable=False), events.ModelReport)
+
+    async def model_verify(self, model: str) -> events.ModelReport:
+        """Hash a model's files anew; raises ModelError (``checksum_mismatch``)."""
+        return await self._call(events.ModelReport, "model_verify", model=model)
+
+    async def model_import(
+        self, path: str, source: ImportSource = "file", name: str | None = None
+    ) -> events.ModelsImported:
+        """Take in models that lie on this machine already, without copying them."""
+        command = {"action": "model_import", "path": path, "source": source, "name": name}
+        return _expect(await self._uplink.call(command), events.ModelsImported)
 
     async def config_get(self, key: str) -> events.ConfigValue:
         """Read one setting."""

@@ -46,6 +46,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
         "engine_closed", "engine_start_failed", "cancelled", "context_overflow", "model_gated",
         "grammar_invalid", "model_busy", "quant_not_found", "download_failed",
+        "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
     ToolError: ("tool_failed", "too_many_rounds"),

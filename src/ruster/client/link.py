@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ruster.client.lines import Lines, encode_command
 from ruster.core.errors import DaemonUnreachable, ProtocolError, RusterError
 from ruster.core.ids import new_id
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.protocol.events import ErrorEvent
+from ruster.protocol.events import ErrorEvent, ProgressEvent
 from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["Link", "LinkLost"]
@@ -27,6 +28,15 @@ _UNREADABLE = ("invalid_json", "line_too_long")
 
 class LinkLost(Exception):
     """The connection ended before the reply came."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A command whose reply has not come yet."""
+
+    reply: asyncio.Future[ParsedEvent]
+    line_bytes: int
+    watch: Callable[[ProgressEvent], None] | None
 
 
 class Link:
@@ -46,7 +56,7 @@ class Link:
         self._lost = lost
         self._prefix = new_id("c")
         self._count = 0
-        self._pending: dict[str, tuple[asyncio.Future[ParsedEvent], int]] = {}
+        self._pending: dict[str, _Call] = {}
         self.alive = True
         self.failure: RusterError | None = None
         self.call_began = asyncio.Event()
@@ -78,18 +88,23 @@ class Link:
         self._count += 1
         return f"{self._prefix}-{self._count}"
 
-    async def call(self, command: dict[str, Any], command_id: str | None = None) -> ParsedEvent:
-        """Send a command and return the first event it causes.
+    async def call(
+        self,
+        command: dict[str, Any],
+        command_id: str | None = None,
+        watch: Callable[[ProgressEvent], None] | None = None,
+    ) -> ParsedEvent:
+        """Send a command and return the first event it causes, ``progress`` aside.
 
-        Raises the error the daemon answers with, ProtocolError for what cannot be written, or
-        LinkLost.
+        That goes to ``watch``. Raises the error the daemon answers with, ProtocolError for what
+        cannot be written, or LinkLost.
         """
         if not self.alive:
             raise LinkLost
         command_id = command_id or self.next_id()
         line = encode_command(command | {"id": command_id})
         future: asyncio.Future[ParsedEvent] = asyncio.get_running_loop().create_future()
-        self._pending[command_id] = (future, len(line))
+        self._pending[command_id] = _Call(future, len(line), watch)
         self.call_began.set()
         try:
             self._writer.write(line)
@@ -122,8 +137,11 @@ class Link:
     async def _take(self, parsed: ParsedEvent) -> None:
         await self._receive(parsed)
         pending = self._pending.get(parsed.id) if isinstance(parsed.id, str) else None
-        if pending is not None:
-            _resolve(pending[0], parsed)
+        if pending is not None and isinstance(parsed.event, ProgressEvent):
+            if pending.watch is not None:
+                pending.watch(parsed.event)
+        elif pending is not None:
+            _resolve(pending.reply, parsed)
         elif isinstance(parsed.event, ErrorEvent) and _is_about_connection(parsed):
             self._take_complaint(parsed)
 
@@ -133,14 +151,15 @@ class Link:
         if failure.code not in _UNREADABLE:
             self.failure = failure
         elif self._pending:
-            _resolve(max(self._pending.values(), key=lambda entry: entry[1])[0], parsed)
+            largest = max(self._pending.values(), key=lambda call: call.line_bytes)
+            _resolve(largest.reply, parsed)
 
     def _end(self) -> None:
         self.alive = False
         self._writer.close()
-        for future, _ in self._pending.values():
-            if not future.done():
-                future.set_exception(LinkLost())
+        for call in self._pending.values():
+            if not call.reply.done():
+                call.reply.set_exception(LinkLost())
         self._lost(self)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ruster.client.subscription import Subscription
 from ruster.core.errors import RusterError
-from ruster.protocol.events import Attached, Created, Deleted, Notice
+from ruster.protocol.events import Attached, Created, Deleted, NoticeEvent
 from ruster.protocol.parsed import ParsedEvent
 
 __all__ = ["Feed", "Switchboard"]
@@ -90,7 +90,7 @@ class Switchboard:
             feed.attached, feed.last_seq = True, event.seq
             return []
         if parsed.session_id is None:
-            feeds = self.watched() if isinstance(event, Notice) else []
+            feeds = self.watched() if isinstance(event, NoticeEvent) else []
         else:
             feeds = [self._feeds[parsed.session_id]] if parsed.session_id in self._feeds else []
         return [full for feed in feeds for full in self._offer(feed, parsed)]

@@ -21,7 +21,7 @@ from ruster.client.failures import failure_of
 from ruster.client.lines import Lines, encode_command
 from ruster.core.errors import DaemonUnreachable
 from ruster.core.ids import new_id
-from ruster.protocol.events import Attached, Deleted, ErrorEvent
+from ruster.protocol.events import Attached, Deleted, ErrorEvent, ProgressEvent
 from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["SyncClient"]
@@ -68,7 +68,22 @@ class SyncClient:
 
     def call(self, action: str, **fields: Any) -> ParsedEvent:
         """Send a command and return its reply; raises the error the daemon answers with."""
-        return self._replied(self._write(action, fields))
+        for parsed in self.follow(action, **fields):
+            if not isinstance(parsed.event, ProgressEvent):
+                return parsed
+        raise DaemonUnreachable("the daemon gave no answer")
+
+    def follow(self, action: str, **fields: Any) -> Iterator[ParsedEvent]:
+        """Send a command and iterate over its ``progress`` events, then its reply.
+
+        Raises the error the daemon answers with.
+        """
+        command_id = self._write(action, fields)
+        while True:
+            parsed = self._replied(command_id)
+            yield parsed
+            if not isinstance(parsed.event, ProgressEvent):
+                return
 
     def create(self, session_id: str, model: str | None = None) -> None:
         """Open a session, or change the model of one that exists."""
@@ -135,7 +150,7 @@ class SyncClient:
         return command_id
 
     def _replied(self, command_id: str) -> ParsedEvent:
-        """Return the first event the command causes; errors that name no command are about it."""
+        """Return the next event the command causes; errors that name no command are about it."""
         while True:
             parsed = self.next_event()
             failed = isinstance(parsed.event, ErrorEvent)

@@ -15,6 +15,7 @@ from ruster.client.subscription import Subscription
 from ruster.client.switchboard import Feed, Switchboard
 from ruster.core.errors import DaemonUnreachable, RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.protocol.events import ProgressEvent
 from ruster.protocol.parsed import ParsedEvent
 
 __all__ = ["Uplink"]
@@ -64,13 +65,19 @@ class Uplink:
             raise outcome
         return outcome
 
-    async def call(self, command: dict[str, Any], *, repeatable: bool = True) -> ParsedEvent:
+    async def call(
+        self,
+        command: dict[str, Any],
+        *,
+        repeatable: bool = True,
+        watch: Callable[[ProgressEvent], None] | None = None,
+    ) -> ParsedEvent:
         """Send a command and return its reply, on the next link if this one is lost.
 
         One that is not ``repeatable`` is sent once; raises DaemonUnreachable if its reply is lost.
         """
         if repeatable:
-            return await self._persist(lambda link: link.call(command))
+            return await self._persist(lambda link: link.call(command, watch=watch))
         link = await self.link()
         try:
             return await link.call(command)

@@ -65,6 +65,11 @@ class Paths:
         """Model files."""
         return self.cache / "models"
 
+    @property
+    def snapshots(self) -> Path:
+        """What the engine keeps of conversations."""
+        return self.cache / "kv"
+
 
 def first_run(paths: Paths) -> None:
     """Create what is missing of folders and the commented ``config.toml``; raises ConfigError."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ruster.agent.settings import AgentSettings
 from ruster.engine.settings import EngineSettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
+from ruster.modelstore.settings import ModelStoreSettings
 from ruster.server.settings import ServerSettings
 from ruster.sessions.settings import SessionSettings
 
@@ -44,5 +45,6 @@ class Settings(BaseModel):
     agent: AgentSettings = Field(default_factory=AgentSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Providers beyond this machine by their prefix, as tables `[providers.NAME]`."""

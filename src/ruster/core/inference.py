@@ -1,8 +1,9 @@
 """A request to a model and the events that come back: the neutral protocol every provider speaks.
 
 The events of one inference are, in order: ``ProcessStart``, any mix of ``Thought`` (start, deltas,
-stop), ``Content`` and ``ToolCallRequest``, at most one ``Usage``, and ``Complete`` as the last. A
-failure is an exception of the error tree, never an event.
+stop), ``Content`` and ``ToolCallRequest``, at most one ``Usage``, and ``Complete`` as the last.
+``Progress`` and ``Notice`` are no part of the answer: they come wherever they happen, mostly before
+it, while a model is fetched or loaded. A failure is an exception of the error tree, never an event.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ __all__ = [
     "InferenceEvent",
     "InferenceRequest",
     "Logprobs",
+    "Notice",
     "ProcessStart",
+    "Progress",
     "Sampling",
     "Thought",
     "ThoughtPhase",
@@ -174,4 +177,31 @@ class Complete:
     reason: FinishReason = FinishReason.STOP
 
 
-InferenceEvent = ProcessStart | Thought | Content | Logprobs | ToolCallRequest | Usage | Complete
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far ``what`` (for people) has come, in bytes; ``total`` is 0 while unknown."""
+
+    what: str
+    current: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know; nothing has failed. ``code`` is stable."""
+
+    code: str
+    message: str
+
+
+InferenceEvent = (
+    ProcessStart
+    | Thought
+    | Content
+    | Logprobs
+    | ToolCallRequest
+    | Usage
+    | Complete
+    | Progress
+    | Notice
+)

@@ -8,6 +8,7 @@ Fields that the seeds do not have are optional, so their plain forms are still u
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ruster.core.inference import InferenceConfig, InferenceEvent
 from ruster.core.messages import Message, ToolSpec
@@ -26,12 +27,16 @@ __all__ = [
     "EngineFailure",
     "EngineInput",
     "EngineOutput",
+    "Forget",
+    "Heartbeat",
     "Infer",
     "ListModels",
     "LoadModel",
     "ModelEntry",
     "ModelList",
     "ModelReady",
+    "ModelState",
+    "ModelUnloaded",
     "Rerank",
     "Reset",
     "Score",
@@ -82,12 +87,12 @@ class Rerank:
 
 @dataclass(frozen=True, slots=True)
 class ListModels:
-    """``ListModels``: which model is loaded; answered by ModelList."""
+    """``ListModels``: which models are loaded; answered by ModelList."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """``Reset``: unload the model and forget all state, once what waits before it is done."""
+    """``Reset``: unload all models and forget all state, once what waits before it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,17 @@ class Cancel:
     target: str
 
 
-EngineCommand = LoadModel | Infer | Embed | Rerank | ListModels | Reset | Stop | Cancel
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """``Forget``: drop what is kept of a session, in memory and on the disk (our addition).
+
+    Answered by Complete.
+    """
+
+    session: str
+
+
+EngineCommand = LoadModel | Infer | Embed | Rerank | ListModels | Reset | Stop | Cancel | Forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +174,28 @@ class AssetFailed:
 AssetEvent = AssetStarted | AssetProgress | AssetComplete | AssetFailed
 
 
+class ModelState(StrEnum):
+    """Where a model is in its life."""
+
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    LOADED = "loaded"
+    INFERRING = "inferring"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model in a list; ``purpose`` is "Inference", "Embedding" or "Rerank"."""
+    """A model in a list; ``purpose`` is "Inference", "Embedding" or "Rerank".
+
+    Our additions: its state, an estimate of the memory it takes, and for how long it has been idle
+    (None: it is in use).
+    """
 
     id: str
     purpose: str = "Inference"
+    state: ModelState = ModelState.LOADED
+    memory_bytes: int = 0
+    idle_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +225,18 @@ class ModelReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUnloaded:
+    """A model has given its memory back (our addition); belongs to no request."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Work goes on (our addition): sent now and then while it does; belongs to no request."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFailure:
     """The seeds' ``Error`` body; a ``code`` of the error tree makes it an object on the wire."""
 
@@ -203,7 +246,15 @@ class EngineFailure:
 
 
 EngineBody = (
-    InferenceEvent | Embedding | Score | AssetEvent | ModelList | ModelReady | EngineFailure
+    InferenceEvent
+    | Embedding
+    | Score
+    | AssetEvent
+    | ModelList
+    | ModelReady
+    | ModelUnloaded
+    | Heartbeat
+    | EngineFailure
 )
 
 

@@ -21,7 +21,9 @@ from ruster.core.inference import (
     FinishReason,
     InferenceConfig,
     Logprobs,
+    Notice,
     ProcessStart,
+    Progress,
     Sampling,
     Thought,
     ThoughtPhase,
@@ -43,12 +45,16 @@ from ruster.core.orchestration import (
     EngineFailure,
     EngineInput,
     EngineOutput,
+    Forget,
+    Heartbeat,
     Infer,
     ListModels,
     LoadModel,
     ModelEntry,
     ModelList,
     ModelReady,
+    ModelState,
+    ModelUnloaded,
     Rerank,
     Reset,
     Score,
@@ -122,6 +128,8 @@ def _command_to_json(command: EngineCommand) -> Any:
             return {"LoadModel": model}
         case Cancel(target):
             return {"Cancel": target}
+        case Forget(session):
+            return {"Forget": session}
         case Infer():
             return {"Infer": _infer_to_json(command)}
         case Embed():
@@ -167,6 +175,8 @@ def _command_from_json(value: Any) -> EngineCommand:
             return LoadModel(_text(content))
         case "Cancel":
             return Cancel(_text(content))
+        case "Forget":
+            return Forget(_text(content))
         case "Infer":
             return _infer_from_json(content)
         case "Embed":
@@ -234,13 +244,24 @@ def _body_to_json(body: EngineBody) -> Any:
         case AssetFailed(message):
             return {"Asset": {"Error": message}}
         case ModelList(models):
-            return {"ModelList": [asdict(model) for model in models]}
+            return {"ModelList": [_entry_to_json(model) for model in models]}
         case ModelReady():
             return {"ModelReady": asdict(body)}
+        case ModelUnloaded(path):
+            return {"ModelUnloaded": path}
+        case Heartbeat():
+            return "Heartbeat"
         case EngineFailure():
             return {"Error": body.message if body.code is None else asdict(body)}
         case _:
             return {"Event": _event_to_json(body)}
+
+
+def _entry_to_json(entry: ModelEntry) -> dict[str, Any]:
+    """Write what the seeds know, and of our additions what says something."""
+    plain = asdict(ModelEntry(entry.id, entry.purpose))
+    own = {key: value for key, value in asdict(entry).items() if value != plain[key]}
+    return {"id": entry.id, "purpose": entry.purpose, **own}
 
 
 def _event_to_json(event: Any) -> Any:
@@ -255,16 +276,16 @@ def _event_to_json(event: Any) -> Any:
             return {"Thought": "Start" if phase is ThoughtPhase.START else "Stop"}
         case Complete(reason):
             return "Complete" if reason is FinishReason.STOP else {"Complete": reason.value}
-        case Logprobs(tokens):
-            return {"Logprobs": [asdict(token) for token in tokens]}
+        case Logprobs():
+            return {"Logprobs": asdict(event)["tokens"]}
         case Embedding(vector):
             return {"Embedding": list(vector)}
         case Score(value):
             return {"Score": value}
         case ToolCallRequest(call):
             return {"ToolCall": asdict(call)}
-        case _:
-            return {"Usage": asdict(event)}
+        case _:  # Usage, Progress, Notice
+            return {type(event).__name__: asdict(event)}
 
 
 def _body_from_json(value: Any) -> EngineBody:
@@ -275,14 +296,22 @@ def _body_from_json(value: Any) -> EngineBody:
         case "Asset":
             return _asset_from_json(content)
         case "ModelList":
-            return ModelList(tuple(ModelEntry(**entry) for entry in content))
+            return ModelList(tuple(_entry_from_json(entry) for entry in content))
         case "ModelReady":
             times = tuple((int(count), float(s)) for count, s in content.get("step_times", ()))
             return ModelReady(**{**content, "step_times": times})
+        case "ModelUnloaded":
+            return ModelUnloaded(_text(content))
+        case "Heartbeat":
+            return Heartbeat()
         case "Error":
             failure = {"message": content} if isinstance(content, str) else content
             return EngineFailure(**failure)
     raise ValueError(f"unknown body {tag!r}")
+
+
+def _entry_from_json(entry: dict[str, Any]) -> ModelEntry:
+    return ModelEntry(**{**entry, "state": ModelState(entry.get("state", "loaded"))})
 
 
 def _asset_from_json(value: Any) -> EngineBody:
@@ -318,9 +347,12 @@ def _event_from_json(value: Any) -> EngineBody:
             return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":
             return ToolCallRequest(ToolCall(**content))
-        case "Usage":
-            return Usage(**content)
-    raise ValueError(f"unknown event {tag!r}")
+    plain: dict[str, type[Usage | Progress | Notice]] = {
+        "Usage": Usage,
+        "Progress": Progress,
+        "Notice": Notice,
+    }
+    return plain[tag](**content)
 
 
 def _logprob_from_json(entry: dict[str, Any]) -> TokenLogprob:

@@ -5,22 +5,25 @@ Packages on the same row never import each other; they meet here and are joined 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
+from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
 
 __all__ = [
     "ChatModels",
+    "Embedder",
     "LocalEngine",
+    "LocalModel",
+    "ModelFiles",
     "ModelInfo",
     "ModelList",
-    "Notify",
-    "Progress",
     "Provider",
+    "SessionState",
     "ToolRunner",
 ]
 
@@ -40,19 +43,6 @@ class ModelList:
 
     models: tuple[ModelInfo, ...]
     missing: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long preparation (loading, downloading) has come; ``total`` 0 when unknown."""
-
-    what: str
-    current: int
-    total: int
-
-
-Notify = Callable[[str, str], None]
-"""``notify(code, message)``: tell the caller of a turn something it should know."""
 
 
 class Provider(Protocol):
@@ -81,13 +71,20 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class Embedder(Protocol):
+    """What a provider has beside ``Provider`` if its models make vectors."""
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text; raises as ``Provider.stream`` does."""
+        ...
+
+
 class ChatModels(Protocol):
     """All models by their full name ``provider/model``; what ``agent`` asks."""
 
-    def stream(
-        self, model: str, request: InferenceRequest, notify: Notify
-    ) -> AsyncIterator[InferenceEvent]:
-        """Answer with ``model``, or with the first fallback that can (told through ``notify``)."""
+    def stream(self, model: str, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        """Answer with ``model``, or with the first fallback that can (told by a ``Notice``)."""
         ...
 
     async def context_size(self, model: str) -> int | None:
@@ -117,8 +114,13 @@ class LocalEngine(Protocol):
     ``infer`` follows the rules of ``Provider.stream``, but gives raw text: its events are
     ``ProcessStart``, ``Content`` (with thought and tool tags still inside), one ``Usage`` and
     ``Complete``. A ``Thought`` with phase start before the first content says that the prompt
-    itself has opened a thought.
+    itself has opened a thought. While the model loads, ``Progress`` in bytes comes before all.
     """
+
+    @property
+    def missing(self) -> str | None:
+        """What must be installed before the engine can run anything, or None."""
+        ...
 
     def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference on the model file; raises ``ModelError`` or ``EngineCrashed``."""
@@ -136,10 +138,61 @@ class LocalEngine(Protocol):
         """
         ...
 
+    async def forget(self, session: str) -> None:
+        """Drop what is kept of a session, in memory and on the disk."""
+        ...
+
     async def context_size(self, model: Path) -> int | None:
         """Return the window the model file gets, in tokens, or None when unknown. Never raises."""
         ...
 
     async def aclose(self) -> None:
         """End the engine and give its memory back."""
+        ...
+
+
+class LocalModel(Protocol):
+    """A model file of this machine, as a list shows it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def purpose(self) -> Purpose: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def size_bytes(self) -> int | None: ...
+
+
+class ModelFiles(Protocol):
+    """Where model files come from; what the local provider needs of the model store.
+
+    A name is whatever a person may call a model; ``default`` is one of them. All methods raise
+    errors of the tree.
+    """
+
+    async def find(self, name: str) -> Path | None:
+        """Return a model's file if it is on this machine; never asks anybody else."""
+        ...
+
+    def ensure_stream(self, name: str) -> AsyncIterator[Progress | Path]:
+        """Yield how far the download has come, if one is needed, and at last the file.
+
+        Closing the iterator gives the download up.
+        """
+        ...
+
+    async def list(self, *, only_here: bool = False) -> Sequence[LocalModel]:
+        """List the models, all that are known or those of this machine."""
+        ...
+
+
+class SessionState(Protocol):
+    """What others keep of sessions, by ``InferenceRequest.session``; it goes when these go."""
+
+    async def forget(self, session_key: str) -> None:
+        """Drop it all; raises OSError when some of it stays on the disk."""
         ...

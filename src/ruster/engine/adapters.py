@@ -24,7 +24,7 @@ class Adapters:
     """
 
     def __init__(self, model: Any, path: Path, settings: Sequence[LoraAdapter]) -> None:
-        self._wanted = [wanted for wanted in settings if _is_for(wanted, path)]
+        self._wanted = [wanted for wanted in settings if wanted.is_for(path)]
         self._handles = [_load(model, path, wanted.path.expanduser()) for wanted in self._wanted]
 
     def keys(self) -> list[str]:
@@ -42,12 +42,6 @@ class Adapters:
         scales = (ctypes.c_float * count)(*(wanted.scale for wanted in self._wanted))
         if lib.llama_set_adapters_lora(context, handles, count, scales) != 0:
             raise ModelError("llama.cpp refused the adapters", code="adapter_unusable")
-
-
-def _is_for(wanted: LoraAdapter, path: Path) -> bool:
-    """Tell whether an adapter's setting names a model's file: all of its path, or its end."""
-    name = str(Path(wanted.model).expanduser()).removesuffix(".gguf")
-    return f"/{path.as_posix().removesuffix('.gguf')}".endswith(f"/{name.lstrip('/')}")
 
 
 def _load(model: Any, path: Path, adapter: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A llama.cpp context: the KV cells and the decode step; child process only."""
+"""A llama.cpp context: the KV cells and the decode step; compute thread only."""
 
 from __future__ import annotations
 

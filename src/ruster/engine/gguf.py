@@ -1,4 +1,4 @@
-"""Reading the head of a GGUF file without native code: is it one, and which window has it?
+"""Reading the head of a GGUF file without native code: is it one, which window and shape has it?
 
 The format is llama.cpp's (``docs/gguf.md`` of ggml): magic, version, two counts, then key-value
 pairs. Every length is checked against the file's size before it is believed.
@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
 from ruster.core.errors import ModelError
 
-__all__ = ["GgufHead", "read_head"]
+__all__ = ["GgufHead", "ModelShape", "read_head", "read_shape"]
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _MAX_KEYS = 1 << 16
 _MAX_TENSORS = 1 << 20
 _MAX_KEY_BYTES = 1 << 16
+_MAX_LAYERS = 1 << 12
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i",
@@ -130,3 +132,83 @@ class _Reader:
             f"{self._path} cannot be used as a model: {why}; download it again or choose another",
             code="model_damaged",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What of a model its need of memory follows from; 0 where the file does not say.
+
+    ``kv_width`` counts the numbers that one token leaves in one layer's cell, ``weights_bytes`` is
+    the size of the file, of all its parts when it comes in several. ``causal`` is false for models
+    that make embeddings only.
+    """
+
+    weights_bytes: int
+    layers: int = 0
+    kv_width: int = 0
+    width: int = 0
+    feed_forward: int = 0
+    vocabulary: int = 0
+    context_length: int = 0
+    causal: bool = True
+
+
+def read_shape(path: Path) -> ModelShape:
+    """Read what a model's need of memory follows from; raises as ``read_head`` does."""
+    read_head(path)
+    with path.open("rb") as file:
+        numbers = _ShapeReader(file, os.fstat(file.fileno()).st_size, path).numbers()
+    width, heads = numbers.get("embedding_length", 0), numbers.get("attention.head_count", 0)
+    share = width // heads if heads else 0
+    pair = numbers.get("attention.key_length", share) + numbers.get("attention.value_length", share)
+    return ModelShape(
+        weights_bytes=sum(part.stat().st_size for part in _parts(path)),
+        layers=numbers.get("block_count", 0),
+        kv_width=numbers.get("attention.head_count_kv", heads) * pair,
+        width=width,
+        feed_forward=numbers.get("feed_forward_length", 0),
+        vocabulary=numbers.get("vocabulary", 0),
+        context_length=numbers.get("context_length", 0),
+        causal=bool(numbers.get("attention.causal", 1)),
+    )
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return all files of a model that comes in parts, named like ``NAME-00001-of-00003.gguf``."""
+    stem, mark, count = path.stem.rpartition("-of-")
+    if not mark or not count.isdecimal() or not stem.endswith("-00001"):
+        return [path]
+    return sorted(path.parent.glob(f"{escape(stem[:-5])}?????-of-{count}{path.suffix}")) or [path]
+
+
+class _ShapeReader(_Reader):
+    """Reads the numbers before the vocabulary, and how many tokens that has."""
+
+    def numbers(self) -> dict[str, int]:
+        self._take(16)  # magic, version and the count of tensors
+        found: dict[str, int] = {}
+        prefix = ""
+        for _ in range(self._number("<Q")):
+            key = self._string(_MAX_KEY_BYTES)
+            kind = self._number("<I")
+            if key == "tokenizer.ggml.tokens" and kind == _ARRAY:
+                self._take(4)
+                found["vocabulary"] = self._number("<Q")
+                break
+            value = self._largest() if kind == _ARRAY else self._value(kind)
+            if key == "general.architecture" and isinstance(value, str):
+                prefix = f"{value}."
+            elif isinstance(value, int) and value >= 0:
+                found[key.removeprefix(prefix)] = value
+        return found
+
+    def _largest(self) -> int | None:
+        """Read a list; of whole numbers, one per layer, return the largest."""
+        start = self._file.tell()
+        kind, count = self._number("<I"), self._number("<Q")
+        form = _SCALARS.get(kind, "<f")
+        if 0 < count <= _MAX_LAYERS and form not in ("<f", "<d"):
+            return max(self._number(form) for _ in range(count))
+        self._file.seek(start)
+        self._skip_array()
+        return None

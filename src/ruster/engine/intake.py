@@ -12,7 +12,7 @@ from typing import Protocol
 from ruster.core.errors import ModelError, RusterError
 from ruster.core.orchestration import Cancel, EngineBody, EngineInput
 from ruster.engine.inbox import Inbox, Ticket
-from ruster.engine.settings import EngineSettings
+from ruster.engine.settings import NOT_INSTALLED, EngineSettings
 
 __all__ = ["Engine", "MissingEngine", "Outlet", "accept", "make_engine"]
 
@@ -25,8 +25,11 @@ class Engine(Protocol):
         """Where requests come in."""
         ...
 
-    def run(self, flush: Callable[[], None], /) -> None:
-        """Work until the inbox is closed."""
+    def run(self, flush: Callable[[], None], tell: Callable[[EngineBody], None], /) -> None:
+        """Work until the inbox is closed.
+
+        ``flush`` sends what a step has brought, ``tell`` adds what belongs to no request.
+        """
         ...
 
 
@@ -58,13 +61,9 @@ class MissingEngine:
         self.inbox = Inbox(settings.max_waiting, threading.Event())
         self._cause = cause
 
-    def run(self, flush: Callable[[], None]) -> None:
+    def run(self, flush: Callable[[], None], _tell: Callable[[EngineBody], None]) -> None:
         """Refuse every request (``engine_missing``)."""
-        error = ModelError(
-            "the embedded engine is not installed; install it with "
-            f"`pip install 'ruster[llamacpp]'` ({self._cause})",
-            code="engine_missing",
-        )
+        error = ModelError(f"{NOT_INSTALLED} ({self._cause})", code="engine_missing")
         while not self.inbox.closed:
             for ticket in self.inbox.collect(None):
                 if self.inbox.admit(ticket):

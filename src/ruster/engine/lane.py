@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 
 from ruster.core.errors import ModelError, RusterError
@@ -12,6 +11,7 @@ from ruster.core.orchestration import Embed, Infer, ModelReady, Rerank
 from ruster.engine import native
 from ruster.engine.answer import Answer
 from ruster.engine.context import Context
+from ruster.engine.estimate import Footprint
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
 from ruster.engine.model import LoadedModel
@@ -22,8 +22,7 @@ from ruster.engine.prefix import common_prefix
 from ruster.engine.scheduler import Scheduler
 from ruster.engine.settings import EngineSettings, physical_cores
 from ruster.engine.snapshots import SnapshotFolder, model_key
-from ruster.engine.threads import ThreadTuner
-from ruster.engine.trial import measure_threads
+from ruster.engine.threads import Measured, ThreadTuner
 
 __all__ = ["Lane"]
 
@@ -32,21 +31,25 @@ _log = logging.getLogger("ruster.engine")
 
 
 class Lane:
-    """A model with its contexts, made when first needed."""
+    """A model with its contexts, made when first needed; ``measured`` has its threads."""
 
     def __init__(
-        self, model: LoadedModel, settings: EngineSettings, inbox: Inbox, flag: CancelFlag
+        self,
+        model: LoadedModel,
+        footprint: Footprint,
+        settings: EngineSettings,
+        inbox: Inbox,
+        flag: CancelFlag,
+        measured: Measured,
     ) -> None:
         self.model = model
-        self.used_at = time.monotonic()
+        self._footprint = footprint
         self._settings = settings
         self._inbox = inbox
         self._flag = flag
         self._chat: Scheduler | None = None
-        self._threads = measure_threads(model, settings)
-        self._tuner = ThreadTuner(
-            self._threads.counts, max(1, settings.threads or physical_cores())
-        )
+        self._measured = measured
+        self._tuner = ThreadTuner(measured.counts, max(1, settings.threads or physical_cores()))
         self._pooled = PooledLane(model, inbox, self._new_pooled, settings.embedding_dimensions)
 
     @property
@@ -64,7 +67,7 @@ class Lane:
     def ready(self, load_s: float) -> ModelReady:
         """Describe the model."""
         model = self.model
-        window = 0 if model.embeds_only or model.reranks else self._window(None)
+        window = 0 if model.embeds_only or model.reranks else self._footprint.window(None)
         return ModelReady(
             str(model.path),
             window,
@@ -73,7 +76,7 @@ class Lane:
             load_s,
             self._tuner.counts.decode,
             self._tuner.counts.batch,
-            self._threads.step_s,
+            self._measured.step_s,
         )
 
     def add(self, ticket: Ticket, command: Infer | Embed | Rerank) -> bool:
@@ -85,7 +88,6 @@ class Lane:
 
     def step(self) -> None:
         """Do one step of everything that runs."""
-        self.used_at = time.monotonic()
         if self._pooled.busy:
             self._pooled.step()
         if self._chat is not None and self._chat.busy:
@@ -96,6 +98,11 @@ class Lane:
         self._pooled.fail_all(error)
         if self._chat is not None:
             self._chat.fail_all(error)
+
+    def forget(self, session: str) -> None:
+        """Drop a session's cells."""
+        if self._chat is not None:
+            self._chat.forget(session)
 
     def close(self) -> None:
         """Free the model; nothing may run."""
@@ -108,17 +115,13 @@ class Lane:
             self._chat.close()
             self._chat = None
 
-    def _window(self, asked: int | None) -> int:
-        largest = self.model.train_context or self._settings.context_size
-        return max(16, min(largest, asked or self._settings.context_size))
-
     def _add_inference(self, ticket: Ticket, command: Infer) -> bool:
         if self.model.embeds_only or self.model.reranks:
             raise ModelError(
                 f"{self.model.path.name} is no chat model; choose another one",
                 code="not_a_chat_model",
             )
-        window = self._window(command.config.behaviour.context_size)
+        window = self._footprint.window(command.config.behaviour.context_size)
         if self._chat is not None and self._chat.context.cells < window:
             if self.busy:
                 return False
@@ -130,7 +133,7 @@ class Lane:
 
     def _new_chat(self, window: int) -> Scheduler:
         settings = self._settings
-        cells = max(window, settings.kv_cells or 0)
+        cells = self._footprint.cells(window)
         context = Context(self.model, cells, settings, self._flag, sequences=settings.max_sequences)
         if settings.threads is None:
             context.tune(self._tuner)
@@ -140,7 +143,7 @@ class Lane:
 
     def _parking(self) -> Parking:
         settings = self._settings
-        if settings.snapshot_folder is None:
+        if settings.snapshot_folder is None or not settings.snapshots:
             return NoParking()
         try:
             key = model_key(
@@ -195,7 +198,7 @@ class Lane:
     def _new_pooled(self) -> Context:
         sequences = self._settings.max_sequences
         settings, flag = self._settings, self._flag
-        window = self._window(None)
+        window = self._footprint.window(None)
         context = Context(self.model, window, settings, flag, sequences=sequences, pooled=True)
         context.set_threads(self._tuner.counts)
         return context

@@ -1,4 +1,4 @@
-"""A loaded model file: its vocabulary, its chat template and its contexts; child process only."""
+"""A loaded model file: its vocabulary, its chat template and its contexts; compute thread only."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ llama.cpp asks whether to abort.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -14,9 +15,18 @@ from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
-__all__ = ["CancelFlag", "abort_callback", "lib", "start", "version"]
+__all__ = [
+    "CancelFlag",
+    "abort_callback",
+    "free_device_bytes",
+    "give_memory_back",
+    "lib",
+    "start",
+    "version",
+]
 
 _WARN, _CONTINUED = 3, 5
+_GPU_TYPES = (1, 2)  # of ggml_backend_dev_type: with memory of its own, or sharing ours
 _last_level = 0
 _log = logging.getLogger("ruster.engine")
 
@@ -54,6 +64,37 @@ def start(*, in_child: bool = True) -> None:
     """
     lib.llama_log_set(_log_to_stderr if in_child else _log_directly, None)
     lib.llama_backend_init()
+
+
+def free_device_bytes() -> int | None:
+    """Return the free memory of all GPUs together; None when there is none, or nothing tells."""
+    try:
+        from llama_cpp._ggml import libggml as ggml
+
+        ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
+        ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
+        ggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
+        ggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+        ggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+        devices = [ggml.ggml_backend_dev_get(it) for it in range(ggml.ggml_backend_dev_count())]
+        sizes = [
+            _free_bytes(ggml, it) for it in devices if ggml.ggml_backend_dev_type(it) in _GPU_TYPES
+        ]
+    except (ImportError, AttributeError, OSError):
+        return None
+    return sum(sizes) if sizes else None
+
+
+def _free_bytes(ggml: ctypes.CDLL, device: int) -> int:
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+    return free.value
+
+
+def give_memory_back() -> None:
+    """Have the C library return what it keeps of freed memory to the system, if it can (glibc)."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 # llama.cpp calls the abort function about a thousand times per token, from its compute threads. A

@@ -42,6 +42,10 @@ class Parking(Protocol):
         """Put it back into an empty slot, whose room was made; False when that failed."""
         ...
 
+    def settle(self, session: str) -> None:
+        """Wait until nothing more of a session will be written."""
+        ...
+
     def close(self) -> None:
         """Wait until all is kept."""
         ...
@@ -59,6 +63,9 @@ class NoParking:
     def restore(self, table: SlotTable, slot: Slot, held: Held) -> bool:
         """There is nothing."""
         return False
+
+    def settle(self, session: str) -> None:
+        """There is nothing."""
 
     def close(self) -> None:
         """There is nothing."""
@@ -95,6 +102,10 @@ class SnapshotParking:
             return False
         table.rewind(slot, held.useful)
         return True
+
+    def settle(self, session: str) -> None:
+        """Wait until the session's file is written."""
+        self._folder.settle(session)
 
     def close(self) -> None:
         """Wait until all is written."""

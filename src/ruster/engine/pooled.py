@@ -13,13 +13,12 @@ from ruster.core.errors import ModelError, RusterError
 from ruster.core.inference import Complete, Usage
 from ruster.core.orchestration import Embed, Embedding, EngineBody, Rerank, Score
 from ruster.engine.context import Context, Decoded
+from ruster.engine.estimate import LEAST_POOLED
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.model import LoadedModel, normalised
 from ruster.engine.rerank import pair_tokens
 
 __all__ = ["PooledLane"]
-
-_PACKED_TOKENS = 512  # a step's bound, unless one text is longer: every text waits for the others
 
 
 @dataclass(eq=False, slots=True)
@@ -126,7 +125,7 @@ class PooledLane:
 
     def _packs(self, context: Context, command: Embed | Rerank) -> Iterator[list[list[int]]]:
         """Give the texts' tokens in groups that are read in one step."""
-        most = min(_PACKED_TOKENS, context.cells)
+        most = min(LEAST_POOLED, context.cells)  # unless one text is longer
         pack: list[list[int]] = []
         for tokens in self._texts(context, command):
             full = sum(map(len, pack)) + len(tokens) > most

@@ -88,6 +88,19 @@ class Scheduler:
         for slot in self.table.slots:
             self.table.clear(slot)
 
+    def forget(self, session: str) -> None:
+        """Drop a session's cells; what of it still runs goes on without a name."""
+        self._drop_cancelled()
+        for job in [*self._jobs, *self._waiting]:
+            if job.session == session:
+                job.session = None
+        for slot in self.table.slots:
+            if slot.session == session:
+                slot.session = None
+                if not slot.busy:
+                    self.table.clear(slot)
+        self._parking.settle(session)
+
     def close(self) -> None:
         """Keep what the sequences hold, the last used first, and free the context."""
         held = [slot for slot in self.table.slots if slot.tokens]

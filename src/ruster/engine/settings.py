@@ -8,8 +8,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EngineSettings", "LoraAdapter", "physical_cores"]
+__all__ = ["NOT_INSTALLED", "EngineSettings", "LoraAdapter", "physical_cores"]
 
+NOT_INSTALLED = (
+    "the embedded engine is not installed: install it with `pip install 'ruster[llamacpp]'`"
+)
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -27,6 +30,11 @@ class LoraAdapter(BaseModel):
     scale: float = Field(default=1.0, ge=-100, le=100)
     """How strongly it acts; 0 switches it off."""
 
+    def is_for(self, path: Path) -> bool:
+        """Tell whether ``model`` names this file: all of its path, or its end."""
+        name = str(Path(self.model).expanduser()).removesuffix(".gguf")
+        return f"/{path.as_posix().removesuffix('.gguf')}".endswith(f"/{name.lstrip('/')}")
+
 
 class EngineSettings(BaseModel):
     """How the engine loads and runs models."""
@@ -41,7 +49,7 @@ class EngineSettings(BaseModel):
     when steps become slow, at most one per physical core that this process may use."""
 
     n_gpu_layers: int = Field(default=-1, ge=-1)
-    """Layers to keep on the GPU when llama.cpp was built for one; -1 means all."""
+    """Layers to keep on the GPU when llama.cpp was built for one; -1 means as many as fit."""
 
     batch_size: int = Field(default=512, ge=1, le=8192)
     """Tokens of a prompt that are decoded in one step."""
@@ -55,9 +63,23 @@ class EngineSettings(BaseModel):
     kv_cells: int | None = Field(default=None, ge=16, le=1 << 24)
     """Tokens that all conversations of a model together keep in memory; none means one window."""
 
+    memory_budget_bytes: int | None = Field(default=None, ge=1)
+    """Memory that all loaded models together may take, by estimate; none means a large part of what
+    is available when one is loaded. Models that nobody uses make room, then windows shrink."""
+
+    unload: Literal["immediate", "hibernate", "keep_alive"] = "hibernate"
+    """When a model that nobody uses gives its memory back: after each answer, after an idle time,
+    or never. Its conversations are kept in the snapshot folder."""
+
+    unload_after_s: float = Field(default=300.0, ge=0)
+    """How long a model stays loaded that nobody uses, with `hibernate`."""
+
+    snapshots: bool = True
+    """Keep conversations on the disk that lose their place in memory, so that they are not read
+    again. They go when their session is deleted."""
+
     snapshot_folder: Path | None = None
-    """Where conversations go when they lose their place in memory; none: they are read again. What
-    is kept there outlives the deletion of its session, until newer conversations push it out."""
+    """Where they are kept; none means `kv` in the cache folder."""
 
     snapshot_bytes: int = Field(default=2 << 30, ge=0)
     """How large that folder may grow; what was unused longest is deleted first."""
@@ -79,18 +101,22 @@ class EngineSettings(BaseModel):
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 
     load_timeout_s: float = Field(default=600.0, gt=0)
-    """How long a model may take to load before the engine's process is ended."""
+    """How long a model may take to load before the engine's worker is ended."""
+
+    step_timeout_s: float = Field(default=120.0, gt=0)
+    """How long one step of the computation may take before the engine's worker is ended."""
 
     cancel_timeout_s: float = Field(default=10.0, gt=0)
-    """How long a cancelled request may keep computing before the engine's process is ended."""
+    """How long a cancelled request may keep computing before the engine's worker is ended."""
 
     stop_timeout_s: float = Field(default=3.0, gt=0)
-    """How long the engine's process gets to end by itself."""
+    """How long the engine's worker gets to end by itself."""
 
     isolation: Literal["process", "thread"] = "process"
-    """Where native code runs. ``process``: in a child, so that its crash is one typed error and
-    unloading gives all memory back; ``thread``: in the program's own process, where its crash is
-    the program's end."""
+    """Where native code, the engine's worker, runs. ``process``: in a child, so that its crash is
+    one typed error and unloading gives all memory back; ``thread``: in the program's own process,
+    where its crash is the program's end. A thread that hangs is given up and replaced, but cannot
+    be ended: what it holds stays in use until it ends by itself."""
 
 
 def physical_cores() -> int:

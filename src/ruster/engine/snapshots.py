@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ruster.engine.session_files import digest
+
 __all__ = ["Snapshot", "SnapshotFolder", "model_key"]
 
 _MAGIC = b"RSTRKV1\n"
@@ -51,7 +53,7 @@ def model_key(path: Path, settings: dict[str, Any]) -> str:
     with path.open("rb") as file:
         head = file.read(_DIGEST_BYTES)
     facts = [status.st_size, status.st_mtime_ns, hashlib.blake2b(head).hexdigest(), settings]
-    return _digest(json.dumps(facts, sort_keys=True))
+    return digest(json.dumps(facts, sort_keys=True))
 
 
 class SnapshotFolder:
@@ -108,6 +110,10 @@ class SnapshotFolder:
             return None
         return state
 
+    def settle(self, session: str) -> None:
+        """Wait until nothing of a session is being written."""
+        self._wait(self._path(session))
+
     def close(self) -> None:
         """Wait until all is written."""
         for path in list(self._pending):
@@ -115,7 +121,7 @@ class SnapshotFolder:
         self._writer.shutdown()
 
     def _path(self, session: str) -> Path:
-        return self._folder / f"{_digest(session)}-{self._key}.kv"
+        return self._folder / f"{digest(session)}-{self._key}.kv"
 
     def _wait(self, path: Path) -> None:
         if (pending := self._pending.pop(path, None)) is not None:
@@ -189,7 +195,3 @@ def _packed(tokens: list[int]) -> bytes:
 
 def _checksum(tokens: list[int], state: bytearray) -> int:
     return zlib.crc32(state, zlib.crc32(_packed(tokens)))
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from ruster.core.errors import RusterError
-from ruster.core.inference import Content
+from ruster.core.inference import Content, Progress
 from ruster.core.orchestration import EngineBody
 
 __all__ = ["OutputStream"]
@@ -15,8 +15,8 @@ __all__ = ["OutputStream"]
 class OutputStream:
     """A queue from the worker's reader to one consumer.
 
-    It needs no limit on its length: pieces of text that wait are joined, so it holds no more than
-    one answer, which the model's window bounds.
+    It needs no limit on its length: pieces of text that wait are joined, and of progress only the
+    latest is kept, so it holds no more than one answer, which the model's window bounds.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,8 @@ class OutputStream:
         last = self._bodies[-1] if self._bodies else None
         if isinstance(body, Content) and isinstance(last, Content):
             self._bodies[-1] = Content(last.text + body.text)
+        elif isinstance(body, Progress) and isinstance(last, Progress):
+            self._bodies[-1] = body
         else:
             self._bodies.append(body)
         self._changed.set()

@@ -90,7 +90,7 @@ class WorkerThread:
     def kill(self) -> None:
         """Give it up: what it computes is broken off, and what it still says is not heard."""
         if not self._left:
-            self._close()
+            self._close(abandon=True)
             self._loop.call_soon(self._leave, "it was given up")
 
     async def end(self) -> None:
@@ -113,10 +113,10 @@ class WorkerThread:
         else:
             self._thread.join()  # it is past its last statement
 
-    def _close(self) -> None:
+    def _close(self, *, abandon: bool = False) -> None:
         self._closing = True
         if self._engine is not None:
-            self._engine.inbox.close()
+            self._engine.inbox.close(abandon=abandon)
 
     def _run(self) -> None:
         """The thread: make the engine, work until its inbox is closed, free everything."""
@@ -129,7 +129,7 @@ class WorkerThread:
         self._post(self._begin, engine)
         how = "it was asked to"
         try:
-            engine.run(self._outbox.flush)
+            engine.run(self._outbox.flush, lambda body: self._outbox.send(None, body))
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this thread only
             _log.exception("the engine's thread failed")
             how = f"{type(error).__name__}: {error}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
+from contextlib import closing
 
 from ruster.core.errors import ModelError
 from ruster.engine.context import Context, Decoded
@@ -17,21 +19,31 @@ __all__ = ["measure_threads"]
 _CELLS = 256
 
 
-def measure_threads(model: LoadedModel, settings: EngineSettings) -> Measured:
+def measure_threads(
+    model: LoadedModel, settings: EngineSettings, flag: CancelFlag, stopped: Callable[[], bool]
+) -> Measured:
     """Find how many threads are fastest, unless the settings say it.
 
     The steps are done in a small context of their own, which is freed: nothing of them is left.
+    Setting ``flag`` ends a step, and once ``stopped`` the trial. Nothing that goes wrong here is
+    told: the model's first request meets it again.
     """
     most = settings.threads or physical_cores()
     if settings.threads is not None or most == 1 or model.embeds_only:
         return Measured(ThreadCounts(most, most))
-    flag = CancelFlag()
     try:
-        context = Context(model, _CELLS, settings, flag)
-    except ModelError:  # without room for that there is none for a conversation, which will tell
+        with closing(Context(model, _CELLS, settings, flag)) as context:
+            return measure(most, _stepper(context, flag, stopped), context.set_threads)
+    except ModelError:
         return Measured(ThreadCounts(most, most))
 
+
+def _stepper(
+    context: Context, flag: CancelFlag, stopped: Callable[[], bool]
+) -> Callable[[int, float], bool]:
     def step(tokens: int, limit_s: float) -> bool:
+        if stopped():
+            return False
         context.clear()
         context.batch.clear()
         context.batch.add_all([0] * tokens, 0, 0, output=True)
@@ -44,9 +56,6 @@ def measure_threads(model: LoadedModel, settings: EngineSettings) -> Measured:
         finally:
             timer.cancel()
             timer.join()
-            flag.clear()
+            flag.clear()  # if somebody else has set it, ``stopped`` tells
 
-    try:
-        return measure(most, step, context.set_threads)
-    finally:
-        context.close()
+    return step

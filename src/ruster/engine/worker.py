@@ -73,7 +73,7 @@ def main() -> None:
         daemon=True,
     )
     reader.start()
-    engine.run(output.flush)
+    engine.run(output.flush, lambda body: output.send(None, body))
     output.flush()
 
 

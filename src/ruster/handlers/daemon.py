@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruster import __version__
 from ruster.core.clock import Clock
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import spawn
@@ -19,6 +18,7 @@ from ruster.protocol.commands import Models, Ping, Status
 from ruster.protocol.events import ModelList, Pong, StatusReport
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
+from ruster.version import __version__
 
 __all__ = ["DaemonHandlers", "DaemonView"]
 

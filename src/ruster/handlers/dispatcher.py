@@ -9,6 +9,7 @@ from typing import Any
 from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
+from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.protocol import commands
 
@@ -21,7 +22,11 @@ class Dispatcher:
     """Runs the use-case of a command."""
 
     def __init__(
-        self, session: SessionHandlers, daemon: DaemonHandlers, config: ConfigHandlers
+        self,
+        session: SessionHandlers,
+        daemon: DaemonHandlers,
+        config: ConfigHandlers,
+        model: ModelHandlers,
     ) -> None:
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: session.create,
@@ -35,6 +40,13 @@ class Dispatcher:
             commands.Ping: daemon.ping,
             commands.Status: daemon.status,
             commands.Models: daemon.models,
+            commands.ModelCatalogue: model.list,
+            commands.ModelShow: model.show,
+            commands.ModelDownload: model.download,
+            commands.ModelCancel: model.cancel,
+            commands.ModelRemove: model.remove,
+            commands.ModelVerify: model.verify,
+            commands.ModelImport: model.take_in,
             commands.ConfigGet: config.get,
             commands.ConfigSet: config.set,
             commands.ConfigList: config.list,

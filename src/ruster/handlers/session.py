@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ruster.core.errors import SessionError
@@ -36,14 +37,15 @@ __all__ = ["SessionHandlers"]
 class SessionHandlers:
     """The commands about sessions."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, is_here: Callable[[str], Awaitable[bool]]) -> None:
         self._store = store
+        self._is_here = is_here
 
     async def create(self, caller: Caller, command: Create) -> None:
         """Open a session and attach the caller to it."""
         owner = owner_of(caller, command)
         if command.model is not None:
-            _check_model(caller, command.model)
+            await self._check_model(caller, command.model)
         session = await self._store.create(owner, command.session_id, command.model, command.title)
         await self._attach(caller, session)
         created = Created(
@@ -124,6 +126,13 @@ class SessionHandlers:
         reply = CancelReport(session_id=session.id, cancelled=cancelled, dropped=dropped)
         caller.reply(reply, command)
 
+    async def _check_model(self, caller: Caller, model: str) -> None:
+        """Keep others from pointing the daemon at files, and from filling its disk."""
+        if model.partition("/")[2].startswith(("/", "~", ".")):
+            require_privilege(caller, "name a model by the path of its file")
+        if not caller.privileged and not await self._is_here(model):
+            require_privilege(caller, f"have {model} downloaded; choose one that is here")
+
     async def _attach(
         self, caller: Caller, session: Session, since: int | None = None, *, anew: bool = False
     ) -> int:
@@ -139,12 +148,6 @@ class SessionHandlers:
         else:
             caller.on_close[key] = partial(self._store.leave, *key, caller)
         return cursor
-
-
-def _check_model(caller: Caller, model: str) -> None:
-    """Keep others from pointing the daemon at files: they name models, not paths."""
-    if model.partition("/")[2].startswith(("/", "~", ".")):
-        require_privilege(caller, "name a model by the path of its file")
 
 
 def _detach(caller: Caller, session: Session) -> bool:

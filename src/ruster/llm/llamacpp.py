@@ -1,53 +1,59 @@
-"""The ``llamacpp`` provider: GGUF files of this machine, run by the embedded engine.
+"""The ``llamacpp`` provider: GGUF files, run by the embedded engine.
 
-It finds the file, and splits the engine's raw text into thoughts, answer and tool calls. Which
-process runs the model is the engine's matter.
+It asks the store for the file, and splits the engine's raw text into thoughts, answer and tool
+calls. Where the file comes from is the store's matter, which process runs the model the engine's.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from ruster.core.errors import ModelError, ProviderUnreachable
+from ruster.core.errors import ModelError, ProviderUnreachable, RusterError
 from ruster.core.inference import (
     Complete,
     Content,
     FinishReason,
     InferenceEvent,
     InferenceRequest,
+    Progress,
     Thought,
     ThoughtPhase,
     ToolCallRequest,
     Usage,
 )
-from ruster.core.ports import LocalEngine, ModelInfo
+from ruster.core.ports import LocalEngine, ModelFiles, ModelInfo
 from ruster.llm.thinking import ThinkingParser
 from ruster.llm.toolcalls import ToolCallParser
 
 __all__ = ["LlamaCppProvider"]
 
-_DEFAULT = "default"
 _CANNOT_ANSWER = frozenset({"engine_missing", "engine_start_failed", "model_not_found"})
 
 
 class LlamaCppProvider:
-    """Answers with local GGUF files; fulfils ``core.ports.Provider``.
+    """Answers with GGUF files; fulfils ``core.ports.Provider``.
 
-    A model's name is a path (absolute or with ``~``), or a name below ``models_dir``, with or
-    without its ``.gguf``; ``default`` also means the newest file there. The provider owns
-    ``engine`` and closes it.
+    A model's name is one that the store knows. What is not on this machine is downloaded when it
+    is first asked to answer, and only then. The provider owns ``engine`` and closes it.
     """
 
-    def __init__(self, engine: LocalEngine, models_dir: Path) -> None:
+    def __init__(self, engine: LocalEngine, files: ModelFiles) -> None:
         self._engine = engine
-        self._models_dir = models_dir
+        self._files = files
 
     async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Run one inference; see ``core.ports.Provider``."""
-        path = await self._find(request.model)
+        path: Path | None = None
+        async with aclosing(self._fetch(request.model)) as steps:  # type: ignore[type-var]
+            async for step in steps:
+                if isinstance(step, Progress):
+                    yield step
+                else:
+                    path = step
+        if path is None:
+            raise ProviderUnreachable(f"the store has no file for {request.model!r}")
         splitter = _Splitter(show_thinking=request.config.behaviour.show_thinking)
         started = False
         try:
@@ -62,34 +68,60 @@ class LlamaCppProvider:
             raise ProviderUnreachable(error.message, code=error.code) from error
 
     async def models(self) -> list[ModelInfo]:
-        """List the GGUF files below ``models_dir``."""
-        found = await asyncio.to_thread(_list_models, self._models_dir)
+        """List the models of this machine."""
+        try:
+            found = await self._files.list(only_here=True)
+        except RusterError as error:
+            raise ProviderUnreachable(error.message, code=error.code) from error
         return [
-            ModelInfo(f"llamacpp/{name}", await self._engine.context_size(path), size)
-            for name, path, size in found
+            ModelInfo(
+                f"llamacpp/{model.name}",
+                await self._engine.context_size(model.path),
+                model.size_bytes,
+            )
+            for model in found
+            if model.path is not None
         ]
 
     async def context_size(self, model: str) -> int | None:
         """Return the window of ``model`` in tokens, or None when unknown. Never raises."""
         try:
-            return await self._engine.context_size(await self._find(model))
-        except ProviderUnreachable:
+            path = await self._files.find(model)
+        except RusterError:
             return None
+        return None if path is None else await self._engine.context_size(path)
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 per text; errors as with ``stream``."""
-        return await self._engine.embed(await self._find(model), texts)
+        return await self._engine.embed(await self._file(model), texts)
 
     async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
         """Return one score per document, the higher the better; errors as with ``stream``."""
-        return await self._engine.rerank(await self._find(model), query, documents)
+        return await self._engine.rerank(await self._file(model), query, documents)
 
     async def aclose(self) -> None:
         """End the engine."""
         await self._engine.aclose()
 
-    async def _find(self, model: str) -> Path:
-        return await asyncio.to_thread(_find, model, self._models_dir)
+    async def _file(self, model: str) -> Path:
+        """Get the model's file without telling how far that is."""
+        path: Path | None = None
+        async for step in self._fetch(model):
+            path = step if isinstance(step, Path) else path
+        if path is None:
+            raise ProviderUnreachable(f"the store has no file for {model!r}")
+        return path
+
+    async def _fetch(self, model: str) -> AsyncIterator[Progress | Path]:
+        """Get the model's file; whatever is in the way, another model may answer instead."""
+        try:
+            if self._engine.missing is not None and await self._files.find(model) is None:
+                raise ModelError(self._engine.missing, code="engine_missing")
+            async with aclosing(self._files.ensure_stream(model)) as steps:  # type: ignore[type-var]
+                async for step in steps:
+                    yield step
+        except RusterError as error:
+            raise ProviderUnreachable(error.message, code=error.code) from error
 
 
 class _Splitter:
@@ -136,43 +168,3 @@ class _Splitter:
     ) -> Sequence[Content | ToolCallRequest]:
         self._called |= any(isinstance(event, ToolCallRequest) for event in events)
         return events
-
-
-def _find(model: str, models_dir: Path) -> Path:
-    """Return the file of a model; raises ProviderUnreachable (``model_not_found``)."""
-    tried = _candidates(model, models_dir)
-    for path in tried:
-        if path.is_file():
-            return path
-    if model == _DEFAULT and (listed := _list_models(models_dir)):
-        return max(listed, key=lambda item: item[1].stat().st_mtime)[1]
-    raise ProviderUnreachable(
-        f"there is no model {model!r}: looked for {', '.join(map(str, tried))}; put a GGUF file "
-        f"into {models_dir} or give its path",
-        code="model_not_found",
-    )
-
-
-def _candidates(model: str, models_dir: Path) -> list[Path]:
-    if "\0" in model or not model:
-        return []
-    try:
-        path = Path(model).expanduser()
-    except RuntimeError:  # a home that does not exist
-        return []
-    if path.is_absolute():
-        return [path]
-    named = [models_dir / path, models_dir / f"{path}.gguf"]
-    root = models_dir.resolve()
-    return [entry for entry in named if entry.parent.resolve().is_relative_to(root)]
-
-
-def _list_models(models_dir: Path) -> list[tuple[str, Path, int]]:
-    """Return name, path and size of each model; of a file in parts the first stands for all."""
-    found: list[tuple[str, Path, int]] = []
-    for path in sorted(models_dir.rglob("*.gguf")):
-        is_later_part = "-of-" in path.stem and "-00001-of-" not in path.stem
-        if path.is_file() and not path.name.startswith((".", "mmproj")) and not is_later_part:
-            name = path.relative_to(models_dir).as_posix().removesuffix(".gguf")
-            found.append((name, path, path.stat().st_size))
-    return found

@@ -5,7 +5,8 @@ first steps and measurements, and never pretends to think about what it is asked
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 
 from ruster.core.errors import ProviderUnreachable
 from ruster.core.inference import (
@@ -27,6 +28,7 @@ __all__ = ["PinkyProvider"]
 _LOAD_S = 0.1
 _STEP_S = 0.05
 _CONTEXT_SIZE = 8192
+_DIMENSIONS = 384
 _MODELS = ("tiny-model", "echo", "slow")
 
 
@@ -71,6 +73,13 @@ class PinkyProvider:
     async def context_size(self, model: str) -> int | None:
         """Return a window like a small model's; pinky itself reads nothing of it."""
         return _CONTEXT_SIZE if model in _MODELS else None
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return the same vector for every text: the first 384 steps of a sine, length 1."""
+        await self._load()
+        wave = [math.sin(step * 0.01) for step in range(_DIMENSIONS)]
+        length = math.hypot(*wave)
+        return [[value / length for value in wave] for _ in texts]
 
     async def aclose(self) -> None:
         """Forget that the model was loaded."""

@@ -17,11 +17,21 @@ from typing import cast
 
 from ruster.core.clock import Clock, SystemClock
 from ruster.core.errors import ModelError, ProviderError
-from ruster.core.inference import Complete, InferenceEvent, ProcessStart, Usage
+from ruster.core.inference import (
+    Complete,
+    InferenceEvent,
+    Notice,
+    ProcessStart,
+    Progress,
+    Usage,
+)
 from ruster.llm.breaker import Breaker
 from ruster.llm.settings import LlmSettings
 
-__all__ = ["Retries", "RetryPolicy", "Tally"]
+__all__ = ["BEFORE_ANSWER", "Retries", "RetryPolicy", "Tally"]
+
+BEFORE_ANSWER = (Notice, ProcessStart, Progress)
+"""Events that show nothing of an answer: after them alone, it can still come from elsewhere."""
 
 _log = logging.getLogger("ruster.llm")
 
@@ -103,9 +113,10 @@ class Retries:
             try:
                 async with aclosing(attempt.events(ask())) as events:
                     async for event in events:
-                        if begun and isinstance(event, ProcessStart):
-                            continue
-                        begun = True
+                        if isinstance(event, ProcessStart):
+                            if begun:
+                                continue
+                            begun = True
                         yield self._stamped(event, tally)
                 return
             except ProviderError as error:
@@ -165,7 +176,7 @@ class _Attempt:
         try:
             async with _closing(stream):
                 async for event in stream:
-                    if not isinstance(event, ProcessStart) and not told:
+                    if not isinstance(event, BEFORE_ANSWER) and not told:
                         self.shown = told = True
                         self._breaker.succeeded()
                     usage = usage or isinstance(event, Usage)

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from difflib import get_close_matches
 from functools import partial
 
-from ruster.core.errors import ProviderError, ProviderUnreachable, RusterError
-from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
-from ruster.core.ports import ModelInfo, ModelList, Notify, Provider
-from ruster.llm.retries import Retries
+from ruster.core.errors import ModelError, ProviderError, ProviderUnreachable, RusterError
+from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, ProcessStart
+from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider
+from ruster.llm.retries import BEFORE_ANSWER, Retries
 
 __all__ = ["Models"]
 
@@ -37,41 +37,54 @@ class Models:
         self._retries = retries or Retries()
         self._providers: dict[str, Provider] = {}
 
-    async def stream(
-        self, model: str, request: InferenceRequest, notify: Notify
-    ) -> AsyncIterator[InferenceEvent]:
+    async def stream(self, model: str, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
         """Answer with ``model``, or with the first fallback that can.
 
-        What may pass is tried again first (see ``Retries``). Only ``ProviderUnreachable`` before
-        the first event leads on; each switch is told as
-        ``notify("model_fallback", …)``. Raises ``ProviderError``: ``unknown_provider`` for a model
-        no provider has, ``no_model`` when none could be reached, or what the provider raised.
+        What may pass is tried again first (see ``Retries``). What leads on is a failure before
+        anything of the answer was shown that says that this model cannot answer now; each switch
+        is told by a ``Notice`` (``model_fallback``). Raises ``ProviderError``:
+        ``unknown_provider`` for a model no provider has, ``no_model`` when none could be reached,
+        or what the provider raised.
         """
-        failed: list[tuple[str, ProviderUnreachable]] = []
+        failed: list[tuple[str, ProviderError]] = []
         tally = self._retries.tally()
         for name in self._candidates(model):
-            started = False
+            shown = False
             try:
                 provider, own_name = await self._find(name, fallback=bool(failed))
                 if failed:
-                    notify("model_fallback", _switch(*failed[-1], name))
+                    yield Notice("model_fallback", _switch(*failed[-1], name))
                 own = dataclasses.replace(request, model=own_name)
                 prefix = name.partition("/")[0]
                 events = self._retries.stream(prefix, partial(provider.stream, own), tally)
                 try:
                     async for event in events:
-                        started = True
+                        shown = shown or not isinstance(event, BEFORE_ANSWER)
                         if isinstance(event, ProcessStart):
                             event = dataclasses.replace(event, model=name)
                         yield event
                 finally:
                     await _close(events)
                 return
-            except ProviderUnreachable as error:
-                if started:
+            except ProviderError as error:
+                if shown or not _leads_on(error):
                     raise
                 failed.append((name, error))
         raise _nothing_answers(failed)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text, from this very model: vectors have no fallback.
+
+        Raises ``ProviderError``: ``not_an_embedder`` when its provider makes none.
+        """
+        provider, own_name = await self._find(model)
+        if not isinstance(provider, Embedder):
+            raise ProviderError(
+                f"{model} makes no vectors; choose an embedding model, such as "
+                "llamacpp/nomic-embed-text",
+                code="not_an_embedder",
+            )
+        return await provider.embed(own_name, texts)
 
     async def context_size(self, model: str) -> int | None:
         """Return the window in tokens of the model that would answer, or None when unknown.
@@ -169,12 +182,22 @@ async def _close(events: AsyncIterator[InferenceEvent]) -> None:
         await events.aclose()
 
 
-def _switch(failed: str, error: ProviderUnreachable, name: str) -> str:
+def _leads_on(error: ProviderError) -> bool:
+    """Tell whether another model may do what this one cannot: it is away, or overburdened."""
+    if isinstance(error, ProviderUnreachable):
+        return True
+    return error.retryable and not isinstance(error, ModelError)
+
+
+def _switch(failed: str, error: ProviderError, name: str) -> str:
     """Word a switch. What to do about it, after the colon, is left to the final error."""
     reason = error.message.partition(": ")[0]
     return f"{failed} cannot answer ({reason}); using {name} instead"
 
 
-def _nothing_answers(failed: Sequence[tuple[str, ProviderUnreachable]]) -> ProviderError:
+def _nothing_answers(failed: Sequence[tuple[str, ProviderError]]) -> ProviderError:
+    first = failed[0][1]
+    if len(failed) == 1 and not isinstance(first, ProviderUnreachable):
+        return first
     reasons = "; ".join(f"{name} ({error.message})" for name, error in failed)
     return ProviderError(f"no model can answer: {reasons}", code="no_model", retryable=True)

@@ -31,7 +31,7 @@ class LlmSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fallback_models: tuple[ModelName, ...] = ("llamacpp/default",)
-    """Models tried in this order when the chosen one cannot be reached at all."""
+    """Models tried in this order when the chosen one is away, or stays overburdened."""
 
     ollama_url: str = "http://127.0.0.1:11434"
     """Where Ollama listens; every spelling that `OLLAMA_HOST` knows is taken."""

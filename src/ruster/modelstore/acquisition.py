@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ruster.core.errors import ModelError
@@ -48,12 +48,12 @@ class Acquisition:
         self,
         folders: StoreFolders,
         settings: ModelStoreSettings,
-        environment: Mapping[str, str],
+        variables: Callable[[str], str | None],
         disk: Disk,
     ) -> None:
         self._folders = folders
         self._settings = settings
-        self._environment = environment
+        self._variables = variables
         self._disk = disk
         self._listings = asyncio.Semaphore(_PARALLEL_LISTINGS)
 
@@ -121,9 +121,9 @@ class Acquisition:
 
     def _access(self) -> Access:
         return Access(
-            cache=hub_cache(self._environment, self._folders.hub),
-            endpoint=(self._environment.get("HF_ENDPOINT") or "").rstrip("/") or None,
-            token=(self._environment.get("HF_TOKEN") or "").strip() or None,
+            cache=hub_cache(self._variables, self._folders.hub),
+            endpoint=(self._variables("HF_ENDPOINT") or "").rstrip("/") or None,
+            token=(self._variables("HF_TOKEN") or "").strip() or None,
             connect_timeout_s=self._settings.connect_timeout_s,
             read_timeout_s=self._settings.read_timeout_s,
             retries=self._settings.retries,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,11 @@ class StoreFolders:
         return self.cache / "hub"
 
 
-def hub_cache(environment: Mapping[str, str], default: Path) -> Path:
+def hub_cache(variables: Callable[[str], str | None], default: Path) -> Path:
     """Return the hub's cache folder: its own variables in its own order, or ``default``."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if named := environment.get(variable):
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if named := variables(name):
             return Path(named).expanduser().absolute()
-    if home := environment.get("HF_HOME"):
+    if home := variables("HF_HOME"):
         return Path(home).expanduser().absolute() / "hub"
     return default

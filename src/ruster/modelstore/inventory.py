@@ -10,18 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ruster.core.errors import ModelError
-from ruster.core.manifest import ManifestEntry, UserManifest
+from ruster.core.manifest import ManifestEntry, Purpose, UserManifest
 from ruster.modelstore.catalogue import built_in, read_catalogue
 from ruster.modelstore.digest import digests
 from ruster.modelstore.folders import StoreFolders
 from ruster.modelstore.links import remove_files
+from ruster.modelstore.loose import find_loose, list_loose
 from ruster.modelstore.names import Asked, check_file, check_repo, parse_asked, parse_path
 from ruster.modelstore.quants import part_names
 from ruster.modelstore.registry import Registry
+from ruster.modelstore.settings import ModelStoreSettings
 from ruster.modelstore.stored import StoredModel, find_stored, parts
 from ruster.storage.disk import Disk, storage_error
 
-__all__ = ["Inventory", "Wanted"]
+__all__ = ["DEFAULT", "Inventory", "Wanted"]
+
+DEFAULT = "default"
+"""The name of the model that came here last, or of the settings' ``default_model``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +44,31 @@ class Wanted:
 class Inventory:
     """The models by name."""
 
-    def __init__(self, folders: StoreFolders, default_quant: str, disk: Disk) -> None:
+    def __init__(self, folders: StoreFolders, settings: ModelStoreSettings, disk: Disk) -> None:
         self._folders = folders
-        self._default = default_quant
+        self._default = settings.quantization
+        self._default_model = settings.default_model
         self._registry = Registry(folders.registry, disk)
 
     def models(self) -> list[StoredModel]:
         """List all: a named model that is here is shown with its file, and not a second time."""
-        return _shown(read_catalogue(self._folders))
+        catalogue = read_catalogue(self._folders)
+        recorded = {model.path for model in _stored(catalogue) if model.path is not None}
+        return [*_shown(catalogue), *list_loose(self._folders.models, recorded)]
 
     def look_up(self, name: str, quant: str | None) -> Path | Wanted:
         """Return a model's path if it is here, else what to get; raises ModelError, ConfigError."""
         if (path := parse_path(name)) is not None:
             return _existing(path)
         catalogue = read_catalogue(self._folders)
+        if name == DEFAULT and catalogue.find(name) is None:
+            return self._newest() or self.look_up(self._default_model, quant)
         entry = catalogue.find(name)
         model = StoredModel.of(name, entry) if entry is not None else None
         if model is not None and model.path is not None and _is(model, quant):
             return model.path
+        if entry is None and (loose := find_loose(self._folders.models, name)) is not None:
+            return loose
         wanted = self._wanted(name, quant, entry)
         found = find_stored(_stored(catalogue), wanted.asked, self._default)
         return found.path if found is not None and found.path is not None else wanted
@@ -68,9 +80,9 @@ class Inventory:
 
     def show(self, name: str) -> StoredModel:
         """Return a model by any name it answers to; raises ModelError (``model_not_found``)."""
-        catalogue = read_catalogue(self._folders)
-        if (named := next((m for m in _shown(catalogue) if m.name == name), None)) is not None:
+        if (named := next((m for m in self.models() if m.name == name), None)) is not None:
             return named
+        catalogue = read_catalogue(self._folders)
         entry = catalogue.find(name)
         if entry is not None:
             return StoredModel.of(name, entry)
@@ -111,6 +123,12 @@ class Inventory:
         if model.sha256 is None:
             self._registry.put(replace(self._entry(model), sha256=found))
         return replace(model, sha256=found)
+
+    def _newest(self) -> Path | None:
+        """Return the file of the model for chats that came here last."""
+        chats = [model for model in self.models() if model.purpose is Purpose.INFERENCE]
+        paths = [model.path for model in chats if model.path is not None]
+        return max(paths, key=lambda path: path.stat().st_mtime, default=None)
 
     def _entry(self, model: StoredModel) -> ManifestEntry:
         names = (model.name, f"{model.repo}:{model.filename}")

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.core.tasks import spawn
 from ruster.modelstore.frames import (
     Failure,

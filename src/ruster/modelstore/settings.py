@@ -12,6 +12,9 @@ class ModelStoreSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    default_model: str = Field(default="Qwen/Qwen2.5-1.5B-Instruct", min_length=1)
+    """What `llamacpp/default` means while there is no model here: it is downloaded (about 1 GB)."""
+
     quantization: str = Field(default="Q4_K_M", min_length=1)
     """The quantization taken when none is asked for and the repository has it."""
 

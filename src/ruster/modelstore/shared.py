@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from ruster.core.errors import ModelError, RusterError
-from ruster.core.ports import Progress
-from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.core.inference import Progress
+from ruster.core.tasks import spawn
 from ruster.modelstore.process import Tell
 
 __all__ = ["SharedDownload"]
@@ -18,6 +18,8 @@ class SharedDownload:
     """Runs ``work`` as a task as long as someone follows it."""
 
     def __init__(self, name: str, work: Callable[[Tell], Awaitable[Path]]) -> None:
+        self.names = {name}
+        """What it was asked for by."""
         self._followers: set[asyncio.Event] = set()
         self._latest: Progress | None = None
         self._result: Path | RusterError | None = None
@@ -51,15 +53,23 @@ class SharedDownload:
         finally:
             self._followers.discard(changed)
             if not self._followers:
-                await cancel_and_wait(self._task)
+                await self._end()
 
     def on_end(self, call: Callable[[], None]) -> None:
         """Call ``call`` once the download has ended, however."""
         self._task.add_done_callback(lambda _: call())
 
-    async def stop(self) -> None:
-        """End it, whoever follows."""
-        await cancel_and_wait(self._task)
+    async def stop(self, why: ModelError | None = None) -> None:
+        """End it, whoever follows; they get ``why``."""
+        if why is not None and self._result is None:
+            self._result = why
+        await self._end()
+
+    async def _end(self) -> None:
+        """Cancel the work once (a second time would tear its tidying up) and wait for its end."""
+        if not self.over:
+            self._task.cancel()
+        await asyncio.wait({self._task})
 
     def _outcome(self) -> Path:
         if isinstance(self._result, Path):

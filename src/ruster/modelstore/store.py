@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import importlib.util
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from types import MappingProxyType
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.modelstore.acquisition import Acquisition, Plan
 from ruster.modelstore.folders import StoreFolders
 from ruster.modelstore.importing import import_file, import_lmstudio, import_ollama
@@ -23,28 +23,37 @@ from ruster.storage.disk import Disk
 __all__ = ["ModelStore"]
 
 
+def _unset(_name: str) -> None:
+    return None
+
+
 class ModelStore:
     """Finds, downloads, verifies and lists model files.
 
-    ``environment`` is where ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_CACHE`` and ``HF_HOME`` are
-    looked up at each call; what it lacks is left to the hub's library. All methods raise
-    ModelError, ConfigError for a broken manifest, and StorageError.
+    ``variables`` looks up ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_CACHE`` and ``HF_HOME`` when they
+    are needed (``os.environ.get`` would do); what it does not know is left to the hub's library.
+    All methods raise ModelError, ConfigError for a broken manifest, and StorageError.
     """
 
     def __init__(
         self,
         folders: StoreFolders,
         settings: ModelStoreSettings | None = None,
-        environment: Mapping[str, str] = MappingProxyType({}),
+        variables: Callable[[str], str | None] = _unset,
         *,
         disk: Disk | None = None,
     ) -> None:
         settings = settings or ModelStoreSettings()
         self._folders = folders
-        self._inventory = Inventory(folders, settings.quantization, disk or Disk())
-        self._acquisition = Acquisition(folders, settings, environment, disk or Disk())
+        self._inventory = Inventory(folders, settings, disk or Disk())
+        self._acquisition = Acquisition(folders, settings, variables, disk or Disk())
         self._downloads: dict[str, SharedDownload] = {}
         self._slots = asyncio.Semaphore(settings.parallel_downloads)
+
+    @property
+    def can_download(self) -> bool:
+        """Whether the library for the hub is installed."""
+        return importlib.util.find_spec("huggingface_hub") is not None
 
     async def ensure(self, name: str, quant: str | None = None) -> Path:
         """Return the path of a model's (first) file, downloading it if it is not here."""
@@ -69,9 +78,14 @@ class ModelStore:
         if (path := await asyncio.to_thread(self._inventory.path_of, plan.asked)) is not None:
             yield path
             return
-        async with aclosing(self._shared(plan).follow()) as stream:  # type: ignore[type-var]
+        async with aclosing(self._shared(plan, name).follow()) as stream:  # type: ignore[type-var]
             async for item in stream:
                 yield item
+
+    async def find(self, name: str) -> Path | None:
+        """Return the path of a model's (first) file if it is here, without asking the hub."""
+        found = await asyncio.to_thread(self._inventory.look_up, name, None)
+        return found if isinstance(found, Path) else None
 
     async def list(self, *, only_here: bool = False) -> tuple[StoredModel, ...]:
         """List the catalogue's models and all that are on this machine."""
@@ -116,18 +130,35 @@ class ModelStore:
         entries = await asyncio.to_thread(import_lmstudio, folder, self._folders.models)
         return await asyncio.to_thread(self._inventory.add, entries)
 
+    async def cancel(self, name: str) -> bool:
+        """End the download that was asked for by this name, for all who wait for it.
+
+        False if there is none. What has come is kept.
+        """
+        for download in (*self._downloads.values(),):
+            if name in download.names and not download.over:
+                await download.stop(
+                    ModelError(
+                        f"the download of {name} was cancelled; what has come is kept",
+                        code="download_cancelled",
+                    )
+                )
+                return True
+        return False
+
     async def aclose(self) -> None:
         """Stop all downloads; what has come is kept."""
         for download in (*self._downloads.values(),):
             await download.stop()
 
-    def _shared(self, plan: Plan) -> SharedDownload:
+    def _shared(self, plan: Plan, name: str) -> SharedDownload:
         key = str(plan.asked)
         running = self._downloads.get(key)
         if running is None or running.over:
             running = SharedDownload(key, lambda tell: self._download(plan, tell))
             self._downloads[key] = running
             running.on_end(lambda: self._forget(key, running))
+        running.names.add(name)
         return running
 
     def _forget(self, key: str, download: SharedDownload) -> None:

@@ -60,6 +60,7 @@ ERROR_CODES: dict[str, str] = {
     "model_gated": "The model's owner wants its licence accepted, or a valid key of the hub.",
     "model_busy": "The model is being downloaded; cancel that first.",
     "quant_not_found": "The model does not come in that quantization; the message lists which.",
+    "download_cancelled": "The download was cancelled; what has come is kept.",
     "download_failed": "The download broke off; what has come is kept, ask again to go on.",
     "checksum_mismatch": "The file is not what its owner published; it was not taken.",
     "hub_unreachable": "The model hub does not answer.",
@@ -96,6 +97,8 @@ ERROR_CODES: dict[str, str] = {
 NOTICE_CODES: dict[str, str] = {
     "model_fallback": "The session's model could not answer; another one does.",
     "context_trimmed": "The oldest turns no longer fit into the model's window and were left out.",
+    "context_lowered": "Memory is short: the model runs with a smaller window than was asked for.",
+    "model_reloaded": "The model had been unloaded; the message says how long loading it took.",
     "turn_restarted": "The daemon stopped in the middle of this turn; it is answered anew.",
     "history_damaged": "Part of the stored history was damaged and set aside.",
     "shutting_down": "The daemon is stopping.",

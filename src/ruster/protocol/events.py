@@ -25,8 +25,14 @@ __all__ = [
     "ErrorEvent",
     "Event",
     "HistoryPage",
+    "LocalModelSummary",
+    "ModelCancelled",
+    "ModelCatalogueEvent",
+    "ModelDownloaded",
     "ModelList",
-    "Notice",
+    "ModelReport",
+    "ModelsImported",
+    "NoticeEvent",
     "Pong",
     "Proactive",
     "ProgressEvent",
@@ -173,7 +179,7 @@ class Proactive(SessionEvent):
     message: str
 
 
-class Notice(Event):
+class NoticeEvent(Event):
     """Something a person should know; nothing failed for good."""
 
     event: Literal["notice"] = "notice"
@@ -183,17 +189,18 @@ class Notice(Event):
     message: str
 
 
-class ProgressEvent(TurnEvent):
-    """How far a model load or download has come; `total` is 0 while unknown.
-
-    No part of this version sends it yet.
-    """
+class ProgressEvent(Event):
+    """How far a model load or download has come, of a turn that waits for it or of a command."""
 
     event: Literal["progress"] = "progress"
+    session_id: str | None = None
+    """The session whose turn waits for it."""
     what: str
     """What is going on, for people."""
     current: int
+    """Bytes so far."""
     total: int
+    """Bytes in all, 0 while unknown."""
 
 
 class ErrorEvent(Event):
@@ -320,6 +327,66 @@ class ModelList(Reply):
     """Provider to reason."""
 
 
+class LocalModelSummary(BaseModel):
+    """One local model; what is about its file is absent while it is not here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    purpose: str
+    """`Inference` or `Embedding`."""
+    here: bool
+    """Whether its file is on this machine."""
+    repo: str | None = None
+    filename: str | None = None
+    quantization: str | None = None
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    """Its checksum; of a file in parts one each, with commas between."""
+    origin: str | None = None
+    """`hub` for what ruster has downloaded, `found` or `import` for files of others."""
+
+
+class ModelCatalogueEvent(Reply):
+    """The local models."""
+
+    event: Literal["model_list"] = "model_list"
+    models: list[LocalModelSummary]
+
+
+class ModelReport(Reply):
+    """One local model; the answer to `model_show`, `model_remove` and `model_verify`."""
+
+    event: Literal["model"] = "model"
+    model: LocalModelSummary
+
+
+class ModelDownloaded(Reply):
+    """The model is here and its checksum is right."""
+
+    event: Literal["model_downloaded"] = "model_downloaded"
+    model: str
+    """As it was asked for."""
+    path: str
+
+
+class ModelCancelled(Reply):
+    """What `model_cancel` did."""
+
+    event: Literal["model_cancelled"] = "model_cancelled"
+    model: str
+    cancelled: bool
+    """False if it was not being downloaded."""
+
+
+class ModelsImported(Reply):
+    """The models that were taken in."""
+
+    event: Literal["models_imported"] = "models_imported"
+    models: list[LocalModelSummary]
+
+
 class ConfigValue(Reply):
     """One setting and where it came from."""
 
@@ -363,7 +430,7 @@ EVENTS: tuple[type[Event], ...] = (
     SkillUsed,
     UsageEvent,
     ProgressEvent,
-    Notice,
+    NoticeEvent,
     Cancelled,
     ErrorEvent,
     Proactive,
@@ -375,6 +442,11 @@ EVENTS: tuple[type[Event], ...] = (
     HistoryPage,
     StatusReport,
     ModelList,
+    ModelCatalogueEvent,
+    ModelReport,
+    ModelDownloaded,
+    ModelCancelled,
+    ModelsImported,
     ConfigValue,
     ConfigUpdated,
     ConfigListing,

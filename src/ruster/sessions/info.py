@@ -12,7 +12,7 @@ from ruster.core.errors import StorageError
 from ruster.storage.disk import Disk
 from ruster.storage.files import write_atomic
 
-__all__ = ["INFO_FILE", "SessionInfo"]
+__all__ = ["INFO_FILE", "SessionInfo", "session_key"]
 
 INFO_FILE = "session.toml"
 
@@ -40,3 +40,8 @@ class SessionInfo:
     def write(self, folder: Path, disk: Disk) -> None:
         """Replace a session folder's file, durably (blocks)."""
         write_atomic(folder / INFO_FILE, tomli_w.dumps(asdict(self)).encode(), disk)
+
+
+def session_key(owner: int, session_id: str) -> str:
+    """Return the name under which others keep what belongs to a session."""
+    return f"{owner}/{session_id}"

@@ -16,9 +16,10 @@ from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
 from ruster.core.messages import Message, Role
+from ruster.core.ports import SessionState
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Event, Notice
+from ruster.protocol.events import Event, NoticeEvent
 from ruster.sessions.activity import ActivityLog
 from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
@@ -36,7 +37,7 @@ __all__ = ["Session", "SessionParts"]
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What all sessions share."""
+    """What all sessions share; ``state`` is what others keep of them."""
 
     agent: Agent
     committer: Committer
@@ -44,6 +45,7 @@ class SessionParts:
     clock: Clock
     settings: SessionSettings
     counts: TurnCounts
+    state: SessionState | None = None
 
 
 class Session:
@@ -175,9 +177,9 @@ class Session:
         """Queue an accepted turn that was not answered before the last stop."""
         self._turns.add(queued)
 
-    def notice(self, code: str, message: str) -> Notice:
+    def notice(self, code: str, message: str) -> NoticeEvent:
         """Make a notice of this session."""
-        return Notice(session_id=self.id, code=code, message=message)
+        return NoticeEvent(session_id=self.id, code=code, message=message)
 
     def tell_later(self, event: Event, turn: str | None = None) -> None:
         """Keep an event for the first client that attaches."""

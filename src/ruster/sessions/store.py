@@ -18,7 +18,7 @@ from ruster.core.ids import new_id
 from ruster.core.tasks import spawn
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import Deleted
-from ruster.sessions.info import INFO_FILE, SessionInfo
+from ruster.sessions.info import INFO_FILE, SessionInfo, session_key
 from ruster.sessions.recovery import recover
 from ruster.sessions.session import Session, SessionParts
 from ruster.sessions.stream import Subscriber
@@ -74,15 +74,18 @@ class SessionStore:
         return session
 
     async def delete(self, owner: int, session_id: str) -> None:
-        """End a session and remove its folder; everybody attached is told."""
+        """End a session, remove its folder and what others keep of it; all attached are told."""
         async with self._lock(owner, session_id):
             session = await self._load(owner, session_id)
             del self._open[owner, session_id]  # whoever asks for it now waits for the lock
             session.cancel(queued=True, reason="delete")
             await session.settle(self._parts.settings.cancel_patience_s + 0.1)
-            session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
-            session.close()
-            await asyncio.to_thread(self._remove, session.folder)
+            try:
+                await self._forget(owner, session_id)
+                await asyncio.to_thread(self._remove, session.folder)
+                session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
+            finally:
+                session.close()
 
     def leave(self, owner: int, session_id: str, subscriber: Subscriber) -> None:
         """Detach a client that is gone from a session, if that is open."""
@@ -189,6 +192,14 @@ class SessionStore:
             shutil.rmtree(trash)
         except OSError as error:
             raise storage_error(error, f"remove {folder}") from error
+
+    async def _forget(self, owner: int, session_id: str) -> None:
+        """Have dropped what others keep of a session, while it still is one."""
+        if (state := self._parts.state) is not None:
+            try:
+                await state.forget(session_key(owner, session_id))
+            except OSError as error:
+                raise storage_error(error, f"remove all of {session_id}") from error
 
     async def _check_count(self, owner: int) -> None:
         limit = self._parts.settings.max_per_owner

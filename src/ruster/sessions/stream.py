@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ruster.core.errors import SessionError
 from ruster.protocol.codec import CommandId, encode_event
-from ruster.protocol.events import Event, Notice
+from ruster.protocol.events import Event, NoticeEvent
 from ruster.sessions.settings import SessionSettings
 from ruster.storage.disk import Disk
 from ruster.storage.journal import DAMAGED, Journal
@@ -280,7 +280,7 @@ class EventStream:
         if body.startswith(b'{"event":'):
             return body + b"\n"
         return encode_event(
-            Notice(
+            NoticeEvent(
                 session_id=self._session_id,
                 code="history_damaged",
                 message="this event was damaged on the disk and set aside",

@@ -14,7 +14,7 @@ from ruster.core.errors import RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.protocol.codec import error_event
 from ruster.protocol.events import Cancelled, Response
-from ruster.sessions.info import SessionInfo
+from ruster.sessions.info import SessionInfo, session_key
 from ruster.sessions.ledger import Ledger
 from ruster.sessions.records import End, Ending
 from ruster.sessions.running import CancelReason, QueuedTurn, RunningTurn
@@ -170,7 +170,7 @@ class TurnQueue:
         info = self._info()
         return TurnInput(
             session_id=self._ledger.session_id,
-            session_key=f"{info.owner}/{self._ledger.session_id}",
+            session_key=session_key(info.owner, self._ledger.session_id),
             model=info.model,
             turns=self._ledger.transcript.conversation(queued.id),
             trimming_told=self._trimming_told,

@@ -22,6 +22,7 @@ from ruster.storage.disk import Disk
 
 __all__ = ["DaemonProcess", "environment_for", "running_daemon", "short_folder"]
 
+_NO_HUB = "http://127.0.0.1:9"  # the discard port: refused at once
 _START_TIMEOUT_S = 20.0
 
 
@@ -39,8 +40,14 @@ def short_folder() -> Iterator[Path]:
 
 
 def environment_for(folder: Path, **settings: str) -> dict[str, str]:
-    """Return the variables of a daemon that lives in ``folder``; settings as ``RUSTER_`` names."""
+    """Return the variables of a daemon that lives in ``folder``; settings as ``RUSTER_`` names.
+
+    ``hub_url`` is where models are downloaded from; without it nothing is.
+    """
+    hub_url = settings.pop("hub_url", _NO_HUB)
     return {
+        "HF_ENDPOINT": hub_url,
+        "HF_HOME": str(folder / "hub"),
         "RUSTER_CONFIG_DIR": str(folder / "config"),
         "RUSTER_DATA_DIR": str(folder / "data"),
         "RUSTER_CACHE_DIR": str(folder / "cache"),

@@ -17,7 +17,7 @@ def _say(delta: str) -> events.Response:
 
 
 _THINKING = events.Response(session_id="work", delta="Thinking...", phase="thinking")
-_RESTARTED = events.Notice(session_id="work", code="turn_restarted", message="anew")
+_RESTARTED = events.NoticeEvent(session_id="work", code="turn_restarted", message="anew")
 
 
 def _show(view: View, *shown: events.Event) -> None:

@@ -10,7 +10,7 @@ from ruster.client.subscription import LIMIT, Subscription
 from ruster.client.switchboard import Switchboard
 from ruster.core.errors import SessionError
 from ruster.protocol.codec import encode_event
-from ruster.protocol.events import Accepted, Attached, Deleted, Event, Notice, Response
+from ruster.protocol.events import Accepted, Attached, Deleted, Event, NoticeEvent, Response
 from ruster.protocol.parsed import ParsedEvent, decode_event
 
 
@@ -95,7 +95,7 @@ async def test_sessions_are_kept_apart_and_notices_for_all_reach_all() -> None:
     board = Switchboard()
     work, home = board.add("work", 0), board.add("home", 0)
     board.route(_event(1, session="home"))
-    board.route(_plain(Notice(code="shutting_down", message="bye")))
+    board.route(_plain(NoticeEvent(code="shutting_down", message="bye")))
     assert await _seen(work) == [None]
     assert await _seen(home) == [1, None]
 

@@ -58,6 +58,60 @@ async def test_a_load_that_takes_too_long_is_ended(scripted: Path) -> None:
     await host.aclose()
 
 
+@pytest.mark.parametrize("beats", [True, False])
+async def test_a_worker_that_stops_making_steps_is_ended(scripted: Path, beats: bool) -> None:
+    beat = "send('Heartbeat')" if beats else "pass"
+    work = f"""
+who = next_id()
+for _ in range(15):
+    time.sleep(0.2)
+    {beat}
+send({{"Event": "Complete"}}, who)
+sys.stdin.read()
+"""
+    host = _host(work, step_timeout_s=1.5)
+    if beats:
+        assert (await read(host.infer(scripted, ask("Hello!")))).reason == "stop"
+    else:
+        with pytest.raises(EngineCrashed, match=r"no step within 1\.5 s"):
+            await read(host.infer(scripted, ask("Hello!")))
+    await host.aclose()
+
+
+async def test_a_load_has_a_limit_of_its_own(scripted: Path) -> None:
+    load = """
+who = next_id()
+send({"Asset": {"Started": "m.gguf"}}, who)
+time.sleep(2)
+send({"ModelReady": {"path": "m.gguf", "context_size": 1, "train_context": 1,
+                     "size_bytes": 1, "load_s": 2.0}}, who)
+send({"Event": "Complete"}, who)
+sys.stdin.read()
+"""
+    host = _host(load, step_timeout_s=1)
+    assert (await read(host.infer(scripted, ask("Hello!")))).reason == "stop"
+    await host.aclose()
+
+
+async def test_an_error_of_another_request_does_not_end_a_load(scripted: Path) -> None:
+    load = """
+who = next_id()
+send({"Event": "ProcessStart"}, who)
+send({"Asset": {"Started": "m.gguf"}}, who)
+other = next_id()
+send({"Error": {"message": "no", "code": "engine_busy", "retryable": True}}, other)
+time.sleep(600)
+"""
+    host = _host(load, load_timeout_s=1)
+    loading = host.infer(scripted, ask("Hello!"))
+    await anext(loading)
+    with pytest.raises(ModelError, match="no"):
+        await read(host.infer(scripted, ask("Hello!")))
+    with pytest.raises(EngineCrashed, match="while it loaded"):
+        await read(loading)
+    await host.aclose()
+
+
 async def test_a_worker_deaf_to_cancel_is_ended(scripted: Path) -> None:
     host = _host(
         "who = next_id(); send({'Event': 'ProcessStart'}, who); time.sleep(600)",

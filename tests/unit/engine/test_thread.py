@@ -68,7 +68,8 @@ async def test_closing_frees_models_and_contexts(
         monkeypatch.setattr(native.lib, name, free)
     host = EngineHost(_SETTINGS)
     stream = host.infer(scripted, ask("Talk forever."))
-    await anext(stream)
+    while not isinstance(await anext(stream), Content):
+        pass
     await host.aclose()
     assert freed[-2:] == ["llama_free", "llama_model_free"]
     with pytest.raises(EngineCrashed):
@@ -101,7 +102,7 @@ async def test_one_that_is_given_up_fails_what_ran_and_is_replaced(
     stream = threaded.infer(scripted, ask("Talk forever."))
     while not isinstance(await anext(stream), Content):
         pass
-    threaded._kill("it was tried")
+    threaded._supervisor.kill("it was tried")
     with pytest.raises(EngineCrashed, match="thread ended"):
         await read(stream)
     assert (await read(threaded.infer(scripted, ask("Hello!")))).text == DEFAULT.text

@@ -108,7 +108,9 @@ async def test_requests_run_at_once_and_what_waits_can_be_cancelled(
     assert DEFAULT.text == await worker.text("b")
     worker.send("list", ListModels())
     listed = await worker.read_until("list", "ModelList")
-    assert listed == {"ModelList": [{"id": str(scripted), "purpose": "Inference"}]}
+    (entry,) = listed["ModelList"]
+    assert (entry["id"], entry["purpose"]) == (str(scripted), "Inference")
+    assert (entry["state"], "idle_s" in entry) == ("inferring", False)
     worker.send("r", Reset())  # must wait for a, and holds back what follows it
     worker.send("c", _infer(scripted, "Hello!"))
     worker.send("d", _infer(scripted, "Hello!"))
@@ -152,7 +154,7 @@ async def test_bad_frames_are_refused_one_by_one(worker: _Worker) -> None:
     worker.send("b", Infer("hi"))
     assert (await worker.read())[1]["Error"]["code"] == "model_not_found"
     worker.send("c", LoadModel("/nowhere/none.gguf"))
-    assert (await worker.read_until("c", "Error"))["Error"]["code"] == "model_damaged"
+    assert (await worker.read_until("c", "Error"))["Error"]["code"] == "model_not_found"
 
 
 async def test_the_end_of_stdin_ends_it_even_while_it_computes(scripted: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from ruster.app import Daemon
 from ruster.core.clock import SystemClock
 from ruster.core.errors import SessionError
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
+from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.protocol.commands import (
     Attach,
@@ -21,6 +23,13 @@ from ruster.protocol.commands import (
     Detach,
     History,
     ListSessions,
+    ModelCancel,
+    ModelCatalogue,
+    ModelDownload,
+    ModelImport,
+    ModelRemove,
+    ModelShow,
+    ModelVerify,
     Send,
     Status,
 )
@@ -53,6 +62,10 @@ class FakeCaller:
         return
 
 
+async def _here(model: str) -> bool:
+    return model != "llamacpp/org/far-away"
+
+
 @pytest.fixture
 async def daemon(folder: Path) -> AsyncIterator[Daemon]:
     async with running_daemon(folder) as daemon:
@@ -61,7 +74,7 @@ async def daemon(folder: Path) -> AsyncIterator[Daemon]:
 
 @pytest.fixture
 def handlers(daemon: Daemon) -> SessionHandlers:
-    return SessionHandlers(daemon.store)
+    return SessionHandlers(daemon.store, _here)
 
 
 @pytest.fixture
@@ -88,7 +101,7 @@ async def test_create_is_idempotent_and_switches_the_model(
 async def test_the_model_of_a_session_outlives_the_daemon(folder: Path) -> None:
     caller = FakeCaller(os.geteuid(), privileged=True)
     async with running_daemon(folder) as daemon:
-        await SessionHandlers(daemon.store).create(
+        await SessionHandlers(daemon.store, _here).create(
             caller, Create(session_id="s", model="pinky/slow")
         )
     async with running_daemon(folder) as daemon:
@@ -178,7 +191,7 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
 ) -> None:
     view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7)
-    handlers = DaemonHandlers(view, daemon.models)
+    handlers = DaemonHandlers(view, daemon.services.models)
     for caller in (owner, stranger):
         await handlers.status(caller, Status())
     (mine,), (theirs,) = owner.replies, stranger.replies
@@ -186,3 +199,29 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     assert isinstance(theirs, StatusReport)
     assert (mine.turns_total, mine.connections) == (3, 7)
     assert {theirs.turns_total, theirs.connections, theirs.tokens_total} == {None}
+
+
+async def test_a_stranger_cannot_fill_the_disk_with_models(
+    handlers: SessionHandlers, daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
+) -> None:
+    far = "llamacpp/org/far-away"
+    with pytest.raises(SessionError) as refused:
+        await handlers.create(stranger, Create(session_id="s", model=far))
+    assert refused.value.code == "not_permitted"
+    await handlers.create(stranger, Create(session_id="s", model="llamacpp/org/here"))
+    await handlers.create(owner, Create(session_id="s", model=far))
+
+    models = ModelHandlers(daemon.services.store)
+    refusals: list[tuple[Callable[[FakeCaller, Any], Awaitable[object]], CommandBase]] = [
+        (models.list, ModelCatalogue()),
+        (models.show, ModelShow(model=far)),
+        (models.download, ModelDownload(model=far)),
+        (models.cancel, ModelCancel(model=far)),
+        (models.remove, ModelRemove(model=far)),
+        (models.verify, ModelVerify(model=far)),
+        (models.take_in, ModelImport(path="/etc")),
+    ]
+    for run, command in refusals:
+        with pytest.raises(SessionError) as refused:
+            await run(stranger, command)
+        assert refused.value.code == "not_permitted"

@@ -11,9 +11,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
-from ruster.core.inference import Behaviour, InferenceRequest
+from ruster.core.inference import Behaviour, InferenceRequest, Progress
 from ruster.core.messages import Image, Message, Role
-from ruster.core.ports import Progress
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.settings import LlmSettings
 from tests.fakes.http_server import Fault, refused_url

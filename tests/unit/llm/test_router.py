@@ -1,4 +1,4 @@
-"""Models are found by prefix; only a provider that cannot be reached leads to a fallback."""
+"""Models are found by prefix; a provider that cannot answer now leads to a fallback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ruster.core.inference import (
     Content,
     InferenceEvent,
     InferenceRequest,
+    Notice,
     ProcessStart,
+    Progress,
 )
 from ruster.core.ports import ChatModels, ModelInfo, Provider
 from ruster.llm.retries import Retries, RetryPolicy
@@ -26,10 +28,16 @@ class Stub:
     """A provider that answers with its own name and the model's, or fails as told."""
 
     def __init__(
-        self, name: str, *, error: Exception | None = None, late: Exception | None = None
+        self,
+        name: str,
+        *,
+        error: Exception | None = None,
+        begun: Exception | None = None,
+        late: Exception | None = None,
     ) -> None:
         self.name = name
         self.error = error
+        self.begun = begun
         self.late = late
         self.closed_streams = 0
         self.closed = 0
@@ -38,8 +46,12 @@ class Stub:
         try:
             if self.error is not None:
                 raise self.error
+            yield Progress("loading", 1, 2)
             yield ProcessStart()
+            if self.begun is not None:
+                raise self.begun
             if self.late is not None:
+                yield Content("so far")
                 raise self.late
             yield Content(f"{self.name} {request.model}")
             yield Complete()
@@ -58,13 +70,6 @@ class Stub:
         self.closed += 1
 
 
-class Told(list[tuple[str, str]]):
-    """Collects what a turn would be told."""
-
-    def __call__(self, code: str, message: str) -> None:
-        self.append((code, message))
-
-
 DOWN = ProviderUnreachable("it is not answering at http://x: start it")
 
 
@@ -75,12 +80,19 @@ def _models(*stubs: Stub, fallbacks: tuple[str, ...] = ()) -> Models:
     return Models({stub.name: maker(stub) for stub in stubs}, fallbacks)
 
 
-async def _answer(models: ChatModels, model: str, told: Told | None = None) -> str:
-    notify = Told() if told is None else told
-    return text_of([event async for event in models.stream(model, ask("ignored"), notify)])
+async def _answer(models: ChatModels, model: str, told: list[Notice] | None = None) -> str:
+    """Return the text of an answer; its notices are added to ``told``."""
+    events: list[InferenceEvent] = []
+    async for event in models.stream(model, ask("ignored")):
+        events.append(event)
+        if told is not None and isinstance(event, Notice):
+            told.append(event)
+    return text_of(events)
 
 
-async def _failure(models: ChatModels, model: str, told: Told | None = None) -> ProviderError:
+async def _failure(
+    models: ChatModels, model: str, told: list[Notice] | None = None
+) -> ProviderError:
     with pytest.raises(ProviderError) as raised:
         await _answer(models, model, told)
     return raised.value
@@ -88,7 +100,7 @@ async def _failure(models: ChatModels, model: str, told: Told | None = None) -> 
 
 @pytest.mark.parametrize(("model", "own"), [("a/m", "m"), ("a/org/model:7b", "org/model:7b")])
 async def test_the_prefix_ends_at_the_first_slash(model: str, own: str) -> None:
-    told = Told()
+    told: list[Notice] = []
 
     assert await _answer(_models(Stub("a"), Stub("b")), model, told) == f"a {own}"
     assert told == []
@@ -98,15 +110,15 @@ async def test_the_first_fallback_that_can_answers_and_each_switch_is_told() -> 
     models = _models(
         Stub("a", error=DOWN), Stub("b", error=DOWN), Stub("c"), fallbacks=("b/2", "c/3", "a/4")
     )
-    told = Told()
+    told: list[Notice] = []
 
     assert await _answer(models, "a/1", told) == "c 3"
     assert told == [
-        (
+        Notice(
             "model_fallback",
             "a/1 cannot answer (it is not answering at http://x); using b/2 instead",
         ),
-        (
+        Notice(
             "model_fallback",
             "b/2 cannot answer (it is not answering at http://x); using c/3 instead",
         ),
@@ -135,17 +147,39 @@ async def test_when_none_can_answer_one_error_says_what_to_do_about_each() -> No
 
 @pytest.mark.parametrize("failure", [ProviderError("no"), ModelError("damaged")])
 async def test_another_failure_leads_nowhere(failure: ProviderError) -> None:
-    told = Told()
+    told: list[Notice] = []
     models = _models(Stub("a", error=failure), Stub("b"), fallbacks=("b/2",))
 
     assert await _failure(models, "a/1", told) is failure
     assert told == []
 
 
-async def test_once_an_answer_has_begun_there_is_no_fallback() -> None:
-    models = _models(Stub("a", late=DOWN), Stub("b"), fallbacks=("b/2",))
+BUSY = ProviderError("it is busy: wait", code="rate_limited", retryable=True)
 
-    assert await _failure(models, "a/1") is DOWN
+
+@pytest.mark.parametrize("failure", [DOWN, BUSY])
+async def test_once_part_of_an_answer_was_shown_there_is_no_fallback(failure: Exception) -> None:
+    models = _models(Stub("a", late=failure), Stub("b"), fallbacks=("b/2",))
+
+    assert await _failure(models, "a/1") is failure
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_model_that_is_overburdened_leads_on(begun: bool) -> None:
+    stub = Stub("a", begun=BUSY) if begun else Stub("a", error=BUSY)
+    models = Models(
+        {"a": lambda: stub, "b": lambda: Stub("b")}, ("b/2",), Retries(RetryPolicy(attempts=1))
+    )
+    told: list[Notice] = []
+
+    assert await _answer(models, "a/1", told) == "b 2"
+    assert told == [Notice("model_fallback", "a/1 cannot answer (it is busy); using b/2 instead")]
+
+
+async def test_an_overburdened_model_without_a_fallback_keeps_its_error() -> None:
+    models = Models({"a": lambda: Stub("a", error=BUSY)}, (), Retries(RetryPolicy(attempts=1)))
+
+    assert await _failure(models, "a/1") is BUSY
 
 
 @pytest.mark.parametrize(
@@ -188,9 +222,7 @@ async def test_a_factory_that_needs_what_is_not_installed_leads_on() -> None:
 
 async def test_closing_the_stream_closes_the_providers() -> None:
     stub = Stub("a")
-    stream = cast(
-        "AsyncGenerator[InferenceEvent, None]", _models(stub).stream("a/1", ask(""), Told())
-    )
+    stream = cast("AsyncGenerator[InferenceEvent, None]", _models(stub).stream("a/1", ask("")))
     await anext(stream)
     assert stub.closed_streams == 0
 
@@ -207,13 +239,14 @@ async def test_a_provider_that_rests_leads_on_and_lends_no_window() -> None:
         Retries(RetryPolicy(attempts=1, breaker_failures=2), ManualClock()),
     )
     for _ in range(2):
-        assert (await _failure(models, "a/1")).message == "broken: wait"
+        assert await _answer(models, "a/1") == "b four"
     failing.error = None
-    told = Told()
+    told: list[Notice] = []
 
     assert await _answer(models, "a/1", told) == "b four"
     assert (
-        told[0][1] == "a/1 cannot answer (a failed 2 times in a row (broken)); using b/four instead"
+        told[0].message
+        == "a/1 cannot answer (a failed 2 times in a row (broken)); using b/four instead"
     )
     assert await models.context_size("a/1") == 4
 

@@ -103,11 +103,11 @@ def test_a_key_is_not_shown() -> None:
 
 def test_the_hubs_cache_follows_its_variables(tmp_path: Path) -> None:
     default = StoreFolders(tmp_path, tmp_path).hub
-    assert hub_cache({}, default) == default
-    assert hub_cache({"HF_HOME": "/h"}, default) == Path("/h/hub")
+    assert hub_cache(lambda _: None, default) == default
+    assert hub_cache({"HF_HOME": "/h"}.get, default) == Path("/h/hub")
     both = {"HF_HOME": "/h", "HF_HUB_CACHE": "~/c"}
-    assert hub_cache(both, default) == Path.home() / "c"
-    assert hub_cache({"HUGGINGFACE_HUB_CACHE": "/old"}, default) == Path("/old")
+    assert hub_cache(both.get, default) == Path.home() / "c"
+    assert hub_cache({"HUGGINGFACE_HUB_CACHE": "/old"}.get, default) == Path("/old")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 from tests.fakes.hub_server import FakeHub, FakeRepo, Fault
@@ -25,7 +25,7 @@ _NAME = "org/m-GGUF"
 
 def _store(folders: StoreFolders, hub: FakeHub, **changes: float) -> ModelStore:
     settings = _SETTINGS.model_copy(update=changes)
-    return ModelStore(folders, settings, {"HF_ENDPOINT": hub.url})
+    return ModelStore(folders, settings, {"HF_ENDPOINT": hub.url}.get)
 
 
 def _hub(gguf: bytes, fault: Fault) -> FakeHub:
@@ -54,12 +54,13 @@ _ASKER = """
 import asyncio, sys
 from pathlib import Path
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 
 async def main():
     config, cache, endpoint, name = sys.argv[1:]
     settings = ModelStoreSettings(reserve_bytes=0)
-    store = ModelStore(StoreFolders(Path(config), Path(cache)), settings, {"HF_ENDPOINT": endpoint})
+    folders = StoreFolders(Path(config), Path(cache))
+    store = ModelStore(folders, settings, {"HF_ENDPOINT": endpoint}.get)
     async for item in store.ensure_stream(name):
         print(item.current if isinstance(item, Progress) else item, flush=True)
 

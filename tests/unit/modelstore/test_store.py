@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 from ruster.core.errors import ModelError
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 from ruster.storage.disk import Disk
 from tests.fakes.hub_server import FakeHub, FakeRepo, Fault
@@ -20,7 +20,7 @@ _SETTINGS = ModelStoreSettings(retries=1, retry_wait_s=0, reserve_bytes=0)
 
 
 def _store(folders: StoreFolders, hub: FakeHub, **variables: str) -> ModelStore:
-    return ModelStore(folders, _SETTINGS, {"HF_ENDPOINT": hub.url, **variables})
+    return ModelStore(folders, _SETTINGS, {"HF_ENDPOINT": hub.url, **variables}.get)
 
 
 def _write_manifest(folders: StoreFolders, text: str) -> None:
@@ -221,7 +221,7 @@ async def test_what_is_no_hub_is_told_apart(folders: StoreFolders) -> None:
             assert caught.value.code == "download_failed"
         gone = hub.url
     for endpoint in (gone, "nonsense"):
-        alone = ModelStore(folders, _SETTINGS, {"HF_ENDPOINT": endpoint})
+        alone = ModelStore(folders, _SETTINGS, {"HF_ENDPOINT": endpoint}.get)
         with pytest.raises(ModelError, match="HF_ENDPOINT") as caught:
             await alone.ensure("org/m")
         assert caught.value.code == "hub_unreachable"
@@ -287,7 +287,7 @@ class _FullDisk(Disk):
 async def test_a_full_disk_is_told_before_the_download(folders: StoreFolders, gguf: bytes) -> None:
     async with FakeHub({"org/m-GGUF": FakeRepo({"m.gguf": gguf, "s.gguf": b"GGUF"})}) as hub:
         variables = {"HF_ENDPOINT": hub.url}
-        store = ModelStore(folders, _SETTINGS, variables, disk=_FullDisk())
+        store = ModelStore(folders, _SETTINGS, variables.get, disk=_FullDisk())
         with pytest.raises(ModelError, match=r"needs 1\.3 MB more.* 1\.0 MB are free") as caught:
             await store.ensure("org/m-GGUF:m.gguf")
         assert caught.value.code == "disk_full"

@@ -27,6 +27,13 @@ FULL: dict[str, dict[str, Any]] = {
     "cancel": {"session_id": "a", "turn": "t-1", "queued": True, "owner": 1},
     "status": {},
     "models": {},
+    "model_list": {"here": True},
+    "model_show": {"model": "org/repo"},
+    "model_download": {"model": "org/repo", "quant": "Q8_0"},
+    "model_cancel": {"model": "org/repo"},
+    "model_remove": {"model": "org/repo"},
+    "model_verify": {"model": "org/repo"},
+    "model_import": {"path": "/p", "source": "ollama", "name": "n"},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},
@@ -36,6 +43,11 @@ WRONG: dict[str, list[Any]] = {
     "turn": [1, [], {}, True, "", "x" * 65],
     "session_id": [1, None, [], {}, True, 1.5],
     "model": [1, [], {}, True, "no-slash", "pinky/", "/x", "a b/c", "p/\n", "p/" + "x" * 600],
+    "here": [1, "yes", None],
+    "quant": [1, [], "", "x" * 41],
+    "path": [1, None, [], "", "x" * 4097],
+    "source": [1, [], "zip"],
+    "name": [1, [], "", "x" * 101],
     "title": [1, [], {}, True, "x" * 201],
     "owner": ["0", 1.0, True, [], -1, 2**32, 10**30, 10**4000],
     "message": [1, None, [], {}, True, ""],
@@ -49,6 +61,12 @@ WRONG: dict[str, list[Any]] = {
     "value": [None, {}, [1], [[]]],
     "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
 }
+
+
+def _wrong(action: str, name: str) -> list[Any]:
+    if name == "model" and action.startswith("model_"):  # no provider's name before it
+        return [1, [], {}, True, "", "x" * 1025]
+    return WRONG[name]
 
 
 def line(data: object) -> bytes:
@@ -78,7 +96,7 @@ def test_a_wrong_type_in_any_field_is_named(action: str) -> None:
     good = {"action": action, **FULL[action]}
     decode_command(line(good))
     for name in [*FULL[action], "id"]:
-        for value in WRONG[name]:
+        for value in _wrong(action, name):
             error = refused(line(good | {name: value}))
             assert error.code in ("invalid_command", "invalid_name"), (name, value)
             assert name in error.message, (name, value, error.message)

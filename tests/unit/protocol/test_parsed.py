@@ -6,7 +6,7 @@ import pytest
 
 from ruster.core.errors import ProtocolError
 from ruster.protocol.codec import encode_event
-from ruster.protocol.events import Created, Notice, Response
+from ruster.protocol.events import Created, NoticeEvent, Response
 from ruster.protocol.parsed import GenericEvent, decode_event
 
 
@@ -29,7 +29,7 @@ def test_the_cursor_of_a_reply_is_not_its_number() -> None:
 
 def test_new_fields_are_ignored_and_new_kinds_kept() -> None:
     known = decode_event(b'{"event":"notice","code":"x","message":"m","colour":"red"}')
-    assert isinstance(known.event, Notice)
+    assert isinstance(known.event, NoticeEvent)
     new = decode_event(b'{"event":"weather","session_id":"work","sky":"blue","seq":3}\n')
     assert isinstance(new.event, GenericEvent)
     assert (new.event.model_extra or {})["sky"] == "blue"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import SessionError, StorageError
-from ruster.protocol.events import Notice, Response
+from ruster.protocol.events import NoticeEvent, Response
 from ruster.sessions.settings import SessionSettings
 from ruster.sessions.stream import EventStream
 from ruster.storage.disk import Disk
@@ -61,7 +61,7 @@ async def test_a_replay_repeats_the_very_bytes(tmp_path: Path) -> None:
     events = stream(tmp_path)
     live = await replay(events, None)
     for n in range(100):
-        notice = Notice(session_id="work", code="x", message=f'{n} ü \u2028 " 🦀 \x7f')
+        notice = NoticeEvent(session_id="work", code="x", message=f'{n} ü \u2028 " 🦀 \x7f')
         events.publish(notice, turn=f"t-{n}", command_id=n if n % 2 else f"id {n}")
     again = await replay(events, 0)
     assert again.lines == live.lines

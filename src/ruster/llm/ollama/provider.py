@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
-from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart
-from ruster.core.ports import ModelInfo, Progress
+from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart, Progress
+from ruster.core.ports import ModelInfo
 from ruster.llm.access import proxy_auth, proxy_base, without_login
 from ruster.llm.http import Http, Route
 from ruster.llm.ollama.events import ChatEvents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
-from ruster.core.ports import Progress
+from ruster.core.inference import Progress
 from ruster.llm.ollama.wire import PullLine
 from ruster.llm.wire import error_sentence
 
