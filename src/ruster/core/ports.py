@@ -23,6 +23,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Provider",
+    "Reranker",
     "SessionState",
     "ToolRunner",
 ]
@@ -77,6 +78,18 @@ class Embedder(Protocol):
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 per text; raises as ``Provider.stream`` does."""
+        ...
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """What a provider has beside ``Provider`` if its models rate documents."""
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, in order: the higher, the better it answers the query.
+
+        The scale is the model's own. Raises as ``Provider.stream`` does.
+        """
         ...
 
 
