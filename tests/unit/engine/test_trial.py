@@ -104,8 +104,8 @@ def test_cancelling_the_request_that_loads_ends_the_trial(
     """Who else waits for the model still gets it."""
     from ruster.engine import runner as module
     from ruster.engine.native import CancelFlag
+    from ruster.engine.trial import measure_threads as real
 
-    real = module.measure_threads
     seen: list[bool] = []
 
     def measure(
