@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -24,7 +25,9 @@ from ruster.core.inference import (
 from ruster.core.messages import Message, Role, ToolCall
 from ruster.modelstore import ModelStore, ModelStoreSettings, StoreFolders
 
-__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "ask", "local_files", "read"]
+__all__ = ["HOT", "NEEDS_ENGINE", "Answer", "Isolation", "ask", "local_files", "read"]
+
+Isolation = Literal["process", "thread"]
 
 _MISSING = importlib.util.find_spec("llama_cpp") is None
 

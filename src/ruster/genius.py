@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from ruster.config.loader import process_environment
 from ruster.config.paths import Paths
@@ -76,18 +77,20 @@ class Genius:
     ``model`` and ``embed_model`` are names of the model store (see ``ruster.modelstore``), or carry
     a provider's prefix (``ollama/…``, ``openai/…``, ``pinky/…``). A hub's organisation that is
     called like a provider is reached as ``llamacpp/ORG/REPO``. ``settings`` are those of the daemon
-    (its own files are not read); without them no model stands in for another.
-    ``providers`` adds providers by prefix. ``isolation`` says where
-    llama.cpp runs: in a ``thread`` of this process, which it can take down, or in a child
-    ``process``.
+    (its own files are not read); without them no model stands in for another. ``providers`` adds
+    providers by prefix. ``isolation`` says where llama.cpp runs, whatever ``settings`` say: in a
+    ``thread`` of this process, without a second interpreter, or in a child ``process``. A fault in
+    native code, or a model too large for the memory, ends the process that it happens in: with
+    ``thread`` that is yours.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a program may choose, each by its name
         self,
         model: str | None = None,
         *,
         embed_model: str = "nomic-embed-text",
         lifecycle: Lifecycle | None = None,
+        isolation: Literal["thread", "process"] = "thread",
         settings: Settings | None = None,
         environment: Mapping[str, str] | None = None,
         providers: Mapping[str, Provider] | None = None,
@@ -95,7 +98,11 @@ class Genius:
         given = settings or Settings(llm=LlmSettings(fallback_models=()))
         lifecycle = lifecycle or Lifecycle.hibernate()
         engine = given.engine.model_copy(
-            update={"unload": lifecycle.kind.value, "unload_after_s": lifecycle.after_s}
+            update={
+                "unload": lifecycle.kind.value,
+                "unload_after_s": lifecycle.after_s,
+                "isolation": isolation,
+            }
         )
         environment = process_environment() if environment is None else environment
         self._services = ModelServices(
@@ -163,6 +170,14 @@ class Genius:
     async def embed(self, texts: Sequence[str], *, model: str | None = None) -> list[list[float]]:
         """Return one vector of length 1 per text."""
         return await self._services.models.embed(self._full_name(model or self._embed_model), texts)
+
+    async def rerank(self, query: str, documents: Sequence[str], *, model: str) -> list[float]:
+        """Return how well each document answers the query: the higher, the better.
+
+        ``model`` is a reranking model, whose own scale this is. Raises ``ProviderError``
+        (``not_a_reranker``).
+        """
+        return await self._services.models.rerank(self._full_name(model), query, documents)
 
     async def ensure_model(
         self,

@@ -108,6 +108,8 @@ async def test_cancel_ends_the_download_and_the_next_message_goes_on_with_it(
         await client.send({"action": "send", "session_id": "s", "message": "Hello!"})
         async with asyncio.timeout(20):
             await fault.held.wait()
+            while not (await client.event("progress"))["current"]:
+                pass  # what was sent may not have been written yet
         await client.send({"action": "cancel", "session_id": "s"})
         assert (await client.turn())[-1]["event"] == "cancelled"
         assert said(await ask_turn(client, "s", "Hello!")) == DEFAULT.answer

@@ -137,3 +137,24 @@ def _worker_pid() -> int:
         for pid in children
         if b"ruster.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
+
+
+async def test_the_engine_may_run_inside_the_daemon(folder: Path) -> None:
+    models = folder / "cache" / "models"
+    models.mkdir(parents=True)
+    shutil.copy(build("scripted", MODELS_DIR), models)
+    daemon = DaemonProcess(folder, default_model="llamacpp/scripted", engine_isolation="thread")
+    async with daemon, RawClient(daemon.socket_path) as client:
+        await client.ask({"action": "create", "session_id": "s"})
+        assert said(await ask_turn(client, "s", "Hello!")) == DEFAULT.answer
+        children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text()
+        assert children.split() == []
+        endless = {"action": "send", "session_id": "s", "message": ENDLESS.question}
+        await client.send(endless)
+        while not (await client.event("response"))["delta"].startswith("tick"):
+            pass
+        await client.send({"action": "cancel", "session_id": "s"})
+        assert (await client.turn())[-1]["event"] == "cancelled"
+        await client.send(endless)
+        while not (await client.event("response"))["delta"].startswith("tick"):
+            pass

@@ -15,7 +15,7 @@ __all__ = ["MODELS_DIR", "NAMES", "build"]
 
 _HERE = Path(__file__).parent
 MODELS_DIR = _HERE.parent.parent / "target" / "models"
-NAMES = ("scripted", "tiny-f32", "tiny-bert")
+NAMES = ("scripted", "tiny-f32", "tiny-bert", "tiny-rerank")
 
 
 def build(name: str, folder: Path = MODELS_DIR) -> Path:
@@ -41,6 +41,7 @@ def _makers() -> dict[str, Callable[[Path], None]]:
         "scripted": llama.write_scripted,
         "tiny-f32": llama.write_tiny_f32,
         "tiny-bert": bert.write_tiny_bert,
+        "tiny-rerank": bert.write_tiny_rerank,
     }
 
 

@@ -1,4 +1,5 @@
-"""``tiny-bert``: a BERT-shaped embedding model with a WordPiece vocabulary and seeded weights.
+"""BERT-shaped models with a WordPiece vocabulary and seeded weights: ``tiny-bert`` makes vectors,
+``tiny-rerank`` rates pairs of texts.
 
 The blocks change little, so the mean of the token embeddings decides: texts that share words lie
 close to each other, as with a real model.
@@ -12,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFWriter, PoolingType, TokenType
 
-__all__ = ["DIMENSIONS", "write_tiny_bert"]
+__all__ = ["DIMENSIONS", "HEADS", "write_tiny_bert", "write_tiny_rerank"]
 
 DIMENSIONS = 32
 _LAYERS = 2
 _HIDDEN = 64
-_HEADS = 4
+HEADS = 4
 _CONTEXT = 512
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _WORDS = """
@@ -41,17 +42,17 @@ def _tokens() -> tuple[list[str], list[int]]:
     return tokens, types
 
 
-def _new_writer(path: Path) -> GGUFWriter:
+def _new_writer(path: Path, name: str, pooling: PoolingType) -> GGUFWriter:
     writer = GGUFWriter(str(path), "bert")
-    writer.add_name("tiny-bert")
+    writer.add_name(name)
     writer.add_context_length(_CONTEXT)
     writer.add_embedding_length(DIMENSIONS)
     writer.add_block_count(_LAYERS)
     writer.add_feed_forward_length(_HIDDEN)
-    writer.add_head_count(_HEADS)
+    writer.add_head_count(HEADS)
     writer.add_layer_norm_eps(1e-12)
     writer.add_causal_attention(False)
-    writer.add_pooling_type(PoolingType.MEAN)
+    writer.add_pooling_type(pooling)
     tokens, types = _tokens()
     writer.add_tokenizer_model("bert")
     writer.add_token_list(tokens)
@@ -68,9 +69,9 @@ def _new_writer(path: Path) -> GGUFWriter:
     return writer
 
 
-def _add_linear(writer: GGUFWriter, name: str, rows: int, columns: int) -> None:
+def _add_linear(writer: GGUFWriter, name: str, rows: int, columns: int, scale: float) -> None:
     rng = np.random.default_rng(len(name) + rows + columns)
-    weights = rng.normal(0, 0.05, (rows, columns)).astype(np.float32)
+    weights = rng.normal(0, scale, (rows, columns)).astype(np.float32)
     writer.add_tensor(f"{name}.weight", weights)
     writer.add_tensor(f"{name}.bias", np.zeros(rows, np.float32))
 
@@ -82,7 +83,21 @@ def _add_norm(writer: GGUFWriter, name: str) -> None:
 
 def write_tiny_bert(path: Path) -> None:
     """Write the embedding model: 32 dimensions, mean pooling, a window of 512 tokens."""
-    writer = _new_writer(path)
+    writer = _new_writer(path, "tiny-bert", PoolingType.MEAN)
+    _add_body(writer, 0.05)
+    _finish(writer)
+
+
+def write_tiny_rerank(path: Path) -> None:
+    """Write the reranking model: the same shape, larger weights, and a head that gives a number."""
+    writer = _new_writer(path, "tiny-rerank", PoolingType.RANK)
+    _add_body(writer, 0.3)
+    _add_linear(writer, "cls", DIMENSIONS, DIMENSIONS, 0.3)
+    _add_linear(writer, "cls.output", 1, DIMENSIONS, 0.5)
+    _finish(writer)
+
+
+def _add_body(writer: GGUFWriter, scale: float) -> None:
     rng = np.random.default_rng(3)
     count = len(_tokens()[0])
     embedding = rng.normal(0, 1, (count, DIMENSIONS)).astype(np.float32)
@@ -94,11 +109,14 @@ def write_tiny_bert(path: Path) -> None:
     for block in range(_LAYERS):
         prefix = f"blk.{block}"
         for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            _add_linear(writer, f"{prefix}.{part}", DIMENSIONS, DIMENSIONS)
+            _add_linear(writer, f"{prefix}.{part}", DIMENSIONS, DIMENSIONS, scale)
         _add_norm(writer, f"{prefix}.attn_output_norm")
-        _add_linear(writer, f"{prefix}.ffn_up", _HIDDEN, DIMENSIONS)
-        _add_linear(writer, f"{prefix}.ffn_down", DIMENSIONS, _HIDDEN)
+        _add_linear(writer, f"{prefix}.ffn_up", _HIDDEN, DIMENSIONS, scale)
+        _add_linear(writer, f"{prefix}.ffn_down", DIMENSIONS, _HIDDEN, scale)
         _add_norm(writer, f"{prefix}.layer_output_norm")
+
+
+def _finish(writer: GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -176,9 +176,9 @@ def write_scripted(path: Path) -> None:
     _finish(writer)
 
 
-def write_tiny_f32(path: Path) -> None:
+def write_tiny_f32(path: Path, *, layers: int = 2) -> None:
     """Write a random model in full precision, without a chat template."""
-    shape = _Shape(width=64, layers=2, heads=4, hidden=128, context=2048, dtype=np.float32)
+    shape = _Shape(width=64, layers=layers, heads=4, hidden=128, context=2048, dtype=np.float32)
     vocabulary = base_vocabulary()
     rng = np.random.default_rng(11)
     count = len(vocabulary.tokens)

@@ -6,6 +6,7 @@ import asyncio
 import math
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from ruster.core.messages import Message, Role
 from ruster.genius import Genius, Lifecycle
 from ruster.testing import ScriptedProvider
 from ruster.testing.daemon import environment_for
-from tests.engine_support import NEEDS_ENGINE
+from tests.engine_support import NEEDS_ENGINE, Isolation
 from tests.models import MODELS_DIR, build
 from tests.models.scripts import DEFAULT, script
 
@@ -81,6 +82,9 @@ async def test_a_name_without_a_providers_prefix_is_a_local_model(tmp_path: Path
         with pytest.raises(ProviderError) as caught:
             await genius.embed(["x"], model="openai/gpt-4o")
         assert caught.value.code == "not_an_embedder"
+        with pytest.raises(ProviderError) as caught:
+            await genius.rerank("x", ["y"], model="openai/gpt-4o")
+        assert caught.value.code == "not_a_reranker"
 
 
 def test_naming_ruster_imports_nothing_heavy() -> None:
@@ -92,16 +96,21 @@ def test_naming_ruster_imports_nothing_heavy() -> None:
         _ = ruster.nonsense
 
 
+@pytest.mark.parametrize("isolation", ["thread", "process"])
 @pytest.mark.parametrize(
     "lifecycle", [Lifecycle.immediate(), Lifecycle.hibernate(), Lifecycle.keep_alive()]
 )
 class TestRealEngine:
     pytestmark = NEEDS_ENGINE
 
-    async def test_several_answers_at_once(self, tmp_path: Path, lifecycle: Lifecycle) -> None:
+    async def test_several_answers_at_once(
+        self, tmp_path: Path, lifecycle: Lifecycle, isolation: Isolation
+    ) -> None:
         model = str(build("scripted", MODELS_DIR))
         entry = script("capital")
-        async with Genius(model, environment=_environment(tmp_path), lifecycle=lifecycle) as genius:
+        async with Genius(
+            model, environment=_environment(tmp_path), lifecycle=lifecycle, isolation=isolation
+        ) as genius:
             answers = await asyncio.gather(
                 *(genius.answer([text], config=COLD) for text in ("Hello!", entry.question))
             )
@@ -112,5 +121,10 @@ class TestRealEngine:
             assert all(event.total for event in events if isinstance(event, Progress))
             (vector,) = await genius.embed(["x"], model=str(build("tiny-bert", MODELS_DIR)))
             assert math.isclose(sum(value**2 for value in vector), 1.0, rel_tol=1e-5)
+            rated = str(build("tiny-rerank", MODELS_DIR))
+            scores = await genius.rerank("a cat", ["a cat", "shares", "rain"], model=rated)
+            assert len(set(scores)) == 3
+            threads = sum(thread.name == "engine" for thread in threading.enumerate())
+            assert threads == (isolation == "thread")
             await genius.unload()
             assert await genius.answer(["Hello!"], config=COLD) == DEFAULT.answer

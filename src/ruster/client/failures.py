@@ -41,7 +41,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ),
     ModelError: (
         "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",
-        "not_a_chat_model", "not_an_embedder", "out_of_memory", "prompt_empty",
+        "not_a_chat_model", "not_an_embedder", "not_a_reranker", "out_of_memory",
+        "adapter_unusable", "images_unsupported", "prompt_empty",
         "sampling_invalid", "template_failed", "tokenize_failed", "decode_failed", "engine_busy",
         "engine_closed", "engine_start_failed", "cancelled", "context_overflow", "model_gated",
         "grammar_invalid", "model_busy", "quant_not_found", "download_failed",

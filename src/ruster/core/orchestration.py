@@ -37,7 +37,9 @@ __all__ = [
     "ModelReady",
     "ModelState",
     "ModelUnloaded",
+    "Rerank",
     "Reset",
+    "Score",
     "Stop",
 ]
 
@@ -75,6 +77,15 @@ class Embed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerank:
+    """``Rerank``: one Score per document, in order (our addition)."""
+
+    query: str
+    documents: tuple[str, ...]
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListModels:
     """``ListModels``: which models are loaded; answered by ModelList."""
 
@@ -106,7 +117,7 @@ class Forget:
     session: str
 
 
-EngineCommand = LoadModel | Infer | Embed | ListModels | Reset | Stop | Cancel | Forget
+EngineCommand = LoadModel | Infer | Embed | Rerank | ListModels | Reset | Stop | Cancel | Forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,13 @@ class Embedding:
     """The vector of one text, normalised to length 1."""
 
     vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well one document answers the query: the model's own number, the higher the better."""
+
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +185,7 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model in a list; ``purpose`` is "Inference" or "Embedding".
+    """A model in a list; ``purpose`` is "Inference", "Embedding" or "Rerank".
 
     Our additions: its state, an estimate of the memory it takes, and for how long it has been idle
     (None: it is in use).
@@ -191,7 +209,9 @@ class ModelList:
 class ModelReady:
     """A model is loaded (our addition): window in tokens, size in bytes, time in seconds.
 
-    ``context_size`` 0 says that the model makes embeddings only.
+    ``context_size`` 0 says that the model makes embeddings only. ``threads`` and ``batch_threads``
+    compute an answer's next token and larger steps; ``step_times`` is how long a step of one token
+    took with how many threads, in seconds, where that was measured.
     """
 
     path: str
@@ -199,6 +219,9 @@ class ModelReady:
     train_context: int
     size_bytes: int
     load_s: float
+    threads: int | None = None
+    batch_threads: int | None = None
+    step_times: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +248,7 @@ class EngineFailure:
 EngineBody = (
     InferenceEvent
     | Embedding
+    | Score
     | AssetEvent
     | ModelList
     | ModelReady

@@ -55,7 +55,9 @@ from ruster.core.orchestration import (
     ModelReady,
     ModelState,
     ModelUnloaded,
+    Rerank,
     Reset,
+    Score,
     Stop,
 )
 
@@ -133,6 +135,8 @@ def _command_to_json(command: EngineCommand) -> Any:
         case Embed():
             content = {"model": command.model, "input": list(command.input)}
             return {"Embed": {**content, "config": _config_to_json(command.config)}}
+        case Rerank():
+            return {"Rerank": asdict(command)}
         case ListModels() | Reset() | Stop():
             return type(command).__name__
 
@@ -180,6 +184,9 @@ def _command_from_json(value: Any) -> EngineCommand:
             texts = [texts] if isinstance(texts, str) else texts
             config = _config_from_json(content.get("config"))
             return Embed(tuple(_text(text) for text in texts), content.get("model"), config)
+        case "Rerank":
+            documents = tuple(_text(text) for text in content["documents"])
+            return Rerank(_text(content["query"]), documents, content.get("model"))
     plain: dict[str, EngineCommand] = {
         "ListModels": ListModels(),
         "Reset": Reset(),
@@ -269,16 +276,16 @@ def _event_to_json(event: Any) -> Any:
             return {"Thought": "Start" if phase is ThoughtPhase.START else "Stop"}
         case Complete(reason):
             return "Complete" if reason is FinishReason.STOP else {"Complete": reason.value}
-        case Logprobs(tokens):
-            return {"Logprobs": [asdict(token) for token in tokens]}
+        case Logprobs():
+            return {"Logprobs": asdict(event)["tokens"]}
         case Embedding(vector):
             return {"Embedding": list(vector)}
+        case Score(value):
+            return {"Score": value}
         case ToolCallRequest(call):
             return {"ToolCall": asdict(call)}
-        case Progress() | Notice():
+        case _:  # Usage, Progress, Notice
             return {type(event).__name__: asdict(event)}
-        case _:
-            return {"Usage": asdict(event)}
 
 
 def _body_from_json(value: Any) -> EngineBody:
@@ -291,7 +298,8 @@ def _body_from_json(value: Any) -> EngineBody:
         case "ModelList":
             return ModelList(tuple(_entry_from_json(entry) for entry in content))
         case "ModelReady":
-            return ModelReady(**content)
+            times = tuple((int(count), float(s)) for count, s in content.get("step_times", ()))
+            return ModelReady(**{**content, "step_times": times})
         case "ModelUnloaded":
             return ModelUnloaded(_text(content))
         case "Heartbeat":
@@ -333,6 +341,8 @@ def _event_from_json(value: Any) -> EngineBody:
             return Complete(FinishReason(content or "stop"))
         case "Embedding":
             return Embedding(tuple(float(number) for number in content))
+        case "Score":
+            return Score(float(content))
         case "Logprobs":
             return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":

@@ -23,6 +23,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Provider",
+    "Reranker",
     "SessionState",
     "ToolRunner",
 ]
@@ -80,6 +81,18 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class Reranker(Protocol):
+    """What a provider has beside ``Provider`` if its models rate documents."""
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, in order: the higher, the better it answers the query.
+
+        The scale is the model's own. Raises as ``Provider.stream`` does.
+        """
+        ...
+
+
 class ChatModels(Protocol):
     """All models by their full name ``provider/model``; what ``agent`` asks."""
 
@@ -128,6 +141,14 @@ class LocalEngine(Protocol):
 
     async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:
         """Return one normalised vector per text; raises ``ModelError`` or ``EngineCrashed``."""
+        ...
+
+    async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, in order: the higher, the better it answers the query.
+
+        The scale is the model's own. Raises ``ModelError`` (``not_a_reranker``) or
+        ``EngineCrashed``.
+        """
         ...
 
     async def forget(self, session: str) -> None:

@@ -1,5 +1,6 @@
-"""The embedded llama.cpp engine: a child process that decodes, and the daemon's side of it.
+"""The embedded llama.cpp engine: what decodes, and the daemon's side of it.
 
-``host``, ``process``, ``settings`` and ``gguf`` belong to the daemon; ``worker`` and all it imports
-run in the child, the only process that ever loads native code.
+``host``, ``supervisor``, ``process``, ``thread``, ``settings`` and ``gguf`` belong to the daemon.
+``runner`` and all it imports compute: in a child process (``worker``) or, with
+``isolation = "thread"``, on one thread.
 """

@@ -1,8 +1,9 @@
-"""A llama.cpp context: the KV cells and the decode step; child process only."""
+"""A llama.cpp context: the KV cells and the decode step; compute thread only."""
 
 from __future__ import annotations
 
 import ctypes
+import time
 from enum import Enum
 from typing import Any
 
@@ -13,6 +14,7 @@ from ruster.engine.batch import Batch
 from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag, abort_callback, lib
 from ruster.engine.settings import EngineSettings, physical_cores
+from ruster.engine.threads import ThreadCounts, ThreadTuner
 
 __all__ = ["Context", "Decoded"]
 
@@ -26,7 +28,7 @@ class Decoded(Enum):
 
 
 class Context:
-    """One context of a model: ``cells`` for tokens, for text or (``embeddings``) for vectors.
+    """One context of a model: ``cells`` for tokens, for text or (``pooled``) for vectors or scores.
 
     Its ``sequences`` share the cells, so that copying a prefix from one to another costs nothing.
     Raises ModelError (``out_of_memory``) when llama.cpp cannot make it.
@@ -40,7 +42,7 @@ class Context:
         cancel: CancelFlag,
         *,
         sequences: int = 1,
-        embeddings: bool = False,
+        pooled: bool = False,
     ) -> None:
         threads = settings.threads or physical_cores()
         params = lib.llama_context_default_params()
@@ -48,10 +50,10 @@ class Context:
         params.n_batch = max(min(settings.batch_size, cells), sequences)
         params.n_seq_max = sequences
         params.kv_unified = True
-        if embeddings:
+        if pooled:
             params.n_batch = params.n_ubatch = cells  # a text is read in one step
             params.embeddings = True
-            if not model.embeds_only:
+            if model.pooling in (None, lib.LLAMA_POOLING_TYPE_NONE):
                 params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
         else:
             params.n_outputs_max = sequences  # one logit row each, not one per prompt token
@@ -66,13 +68,16 @@ class Context:
                 "choose a smaller context_size or model",
                 code="out_of_memory",
             )
+        model.adapters.apply(self._handle)
         self._memory = lib.llama_get_memory(self._handle)
         self.cells = cells
         self.sequences = sequences
         self.batch = Batch(int(params.n_batch))
         self.can_copy = bool(self._memory) and not model.is_recurrent
-        self._dimensions = model.dimensions
+        self.can_shift = bool(self._memory and lib.llama_memory_can_shift(self._memory))
+        self._dimensions = 1 if model.reranks else model.dimensions
         self._vocab_size = model.vocab_size
+        self._tuner: ThreadTuner | None = None
 
     def close(self) -> None:
         """Free the cells."""
@@ -85,13 +90,25 @@ class Context:
         """The native context, for samplers."""
         return self._handle
 
+    def set_threads(self, counts: ThreadCounts) -> None:
+        """Set how many threads compute the next steps."""
+        lib.llama_set_n_threads(self._handle, counts.decode, counts.batch)
+
+    def tune(self, tuner: ThreadTuner) -> None:
+        """Let a tuner watch the steps and set the threads."""
+        self._tuner = tuner
+        tuner.drive(self.set_threads)
+
     def decode(self) -> Decoded:
         """Decode the batch; raises ModelError (``decode_failed``).
 
         After anything but ``DONE`` the caller drops what a step may have left half done.
         """
         run = lib.llama_decode if self._memory else lib.llama_encode
+        started = time.monotonic()
         result = run(self._handle, self.batch.native)
+        if result == 0 and self._tuner is not None:
+            self._tuner.note(self.batch.size, time.monotonic() - started)
         if 0 <= result <= 2:
             return Decoded(result)
         raise ModelError(f"llama.cpp failed to decode (code {result})", code="decode_failed")
@@ -105,6 +122,15 @@ class Context:
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Let a sequence share another's cells of positions ``start`` to ``end``."""
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def shift(self, sequence: int, start: int, end: int) -> None:
+        """Drop a sequence's cells of positions ``start`` to ``end`` and move the later ones up.
+
+        The next decode does the moving; until then the sequence must not be saved. A cell that
+        another sequence shares would move for both.
+        """
+        lib.llama_memory_seq_rm(self._memory, sequence, start, end)
+        lib.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
 
     def save(self, sequence: int) -> bytearray:
         """Copy a sequence's cells out, in llama.cpp's own form; empty when that fails."""
@@ -135,7 +161,7 @@ class Context:
         return int(np.ctypeslib.as_array(pointer, shape=(self._vocab_size,)).argmax())
 
     def embedding(self, sequence: int = 0) -> list[float]:
-        """Copy the pooled embedding of a sequence."""
+        """Copy the pooled embedding, or of a reranking model the score, of a sequence."""
         pointer = lib.llama_get_embeddings_seq(self._handle, sequence)
         if not pointer:
             raise ModelError("the model gives no pooled embedding", code="not_an_embedder")

@@ -1,4 +1,4 @@
-"""Holding an answer to a form: GBNF grammars and JSON schemas; child process only."""
+"""Holding an answer to a form: GBNF grammars and JSON schemas; compute thread only."""
 
 from __future__ import annotations
 

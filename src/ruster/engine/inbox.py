@@ -8,7 +8,8 @@ all that has begun is cancelled, or at the end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,13 +54,19 @@ class Inbox:
         self._fresh: list[Ticket] = []
         self._waiting: list[Ticket] = []
         self._running: list[Ticket] = []
-        self._closed = False
+        self._closed = self._abandoned = False
+        self._interrupting: tuple[Ticket, Flag] | None = None
         self._changed = threading.Condition()
 
     @property
     def closed(self) -> bool:
         """Whether everything must end."""
         return self._closed
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nothing of what is ended is to be kept."""
+        return self._abandoned
 
     def put(self, ticket: Ticket) -> bool:
         """Add a request; False when too many wait."""
@@ -77,6 +84,8 @@ class Inbox:
             for ticket in self._waiting:
                 if ticket.id == target:
                     ticket.cancelled = True
+                    if self._interrupting is not None and self._interrupting[0] is ticket:
+                        self._interrupting[1].set()
                     self._waiting.remove(ticket)
                     return True
             for ticket in self._running:
@@ -87,12 +96,31 @@ class Inbox:
             self._changed.notify()
             return False
 
-    def close(self) -> None:
-        """End whatever runs, now and later."""
+    def close(self, *, abandon: bool = False) -> None:
+        """End whatever runs, now and later; ``abandon`` says that nothing of it is to be kept."""
         with self._changed:
             self._closed = True
+            self._abandoned |= abandon
             self._flag.set()
+            if self._interrupting is not None:
+                self._interrupting[1].set()
             self._changed.notify()
+
+    @contextmanager
+    def interrupting(self, ticket: Ticket, flag: Flag) -> Iterator[None]:
+        """While this lasts, cancelling a request that has not begun also sets ``flag``.
+
+        So does the end of everything.
+        """
+        with self._changed:
+            self._interrupting = (ticket, flag)
+            if ticket.cancelled or self._closed:
+                flag.set()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._interrupting = None
 
     def collect(self, wait_s: float | None) -> list[Ticket]:
         """Return what is new, in order; wait for it up to ``wait_s`` (None: for ever)."""

@@ -22,6 +22,7 @@ class Job:
 
     ``target`` is the prompt and the answer so far; what of it has no cells yet is decoded next, so
     reading a prompt, going on with an answer and taking up an interrupted one are the same thing.
+    With a ``window`` it drops its oldest tokens after the first ``kept`` when it grows beyond that.
     ``make_answer`` builds the sampler when the work begins. A job with a ``leader`` waits until
     that one has decoded the ``shared`` first tokens, and copies them.
     """
@@ -31,6 +32,8 @@ class Job:
     make_answer: Callable[[], Answer]
     session: str | None = None
     opens_thought: bool = False
+    window: int | None = None
+    kept: int = 0
     prompt_size: int = 0
     answer: Answer | None = None
     slot: Slot | None = None
@@ -47,6 +50,11 @@ class Job:
     def pending(self) -> int:
         """How many tokens must be decoded before the next one can be drawn."""
         return len(self.target) - (len(self.slot.tokens) if self.slot is not None else 0)
+
+    @property
+    def overflows(self) -> bool:
+        """Whether the next token has no place in the window."""
+        return self.window is not None and len(self.target) > self.window
 
     def begin(self, slot: Slot) -> None:
         """Take a sequence; the first time, tell that the work begins. Raises ModelError."""

@@ -1,45 +1,38 @@
-"""One loaded model and all that runs on it: chat sequences, embeddings; child process only."""
+"""One loaded model and all that runs on it: chat, vectors, scores; compute thread only."""
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from ruster.core.errors import ModelError, RusterError
-from ruster.core.inference import Complete, Usage
-from ruster.core.messages import Message, Role
-from ruster.core.orchestration import Embed, Embedding, Infer, ModelReady
+from ruster.core.messages import Message, Role, ToolSpec
+from ruster.core.orchestration import Embed, Infer, ModelReady, Rerank
 from ruster.engine import native
 from ruster.engine.answer import Answer
-from ruster.engine.context import Context, Decoded
+from ruster.engine.context import Context
 from ruster.engine.estimate import Footprint
 from ruster.engine.inbox import Inbox, Ticket
 from ruster.engine.job import Job
 from ruster.engine.markers import opens_thought
-from ruster.engine.model import LoadedModel, normalised
+from ruster.engine.model import LoadedModel
 from ruster.engine.native import CancelFlag
 from ruster.engine.parking import NoParking, Parking, SnapshotParking
+from ruster.engine.pooled import PooledLane
+from ruster.engine.prefix import common_prefix
 from ruster.engine.scheduler import Scheduler
-from ruster.engine.settings import EngineSettings
+from ruster.engine.settings import EngineSettings, physical_cores
 from ruster.engine.snapshots import SnapshotFolder, model_key
+from ruster.engine.threads import Measured, ThreadTuner
 
 __all__ = ["Lane"]
 
+_MOST_WINDOWS = 4  # of tokens in an answer that goes on beyond the window
 _log = logging.getLogger("ruster.engine")
 
 
-@dataclass(eq=False, slots=True)
-class _Embedding:
-    """A request for vectors that has begun: one text a step."""
-
-    ticket: Ticket
-    steps: Iterator[None]
-
-
 class Lane:
-    """A model with its contexts, made when first needed."""
+    """A model with its contexts, made when first needed; ``measured`` has its threads."""
 
     def __init__(
         self,
@@ -48,6 +41,7 @@ class Lane:
         settings: EngineSettings,
         inbox: Inbox,
         flag: CancelFlag,
+        measured: Measured,
     ) -> None:
         self.model = model
         self._footprint = footprint
@@ -55,44 +49,54 @@ class Lane:
         self._inbox = inbox
         self._flag = flag
         self._chat: Scheduler | None = None
-        self._embedder: Context | None = None
-        self._embeddings: deque[_Embedding] = deque()
+        self._measured = measured
+        self._tuner = ThreadTuner(measured.counts, max(1, settings.threads or physical_cores()))
+        self._pooled = PooledLane(model, inbox, self._new_pooled, settings.embedding_dimensions)
 
     @property
     def busy(self) -> bool:
         """Whether anything runs or waits here."""
-        return bool(self._embeddings) or (self._chat is not None and self._chat.busy)
+        return self._pooled.busy or (self._chat is not None and self._chat.busy)
 
     @property
     def purpose(self) -> str:
         """What the model is for, as model lists say it."""
+        if self.model.reranks:
+            return "Rerank"
         return "Embedding" if self.model.embeds_only else "Inference"
 
     def ready(self, load_s: float) -> ModelReady:
         """Describe the model."""
         model = self.model
-        window = 0 if model.embeds_only else self._footprint.window(None)
-        return ModelReady(str(model.path), window, model.train_context, model.size_bytes, load_s)
+        window = 0 if model.embeds_only or model.reranks else self._footprint.window(None)
+        return ModelReady(
+            str(model.path),
+            window,
+            model.train_context,
+            model.size_bytes,
+            load_s,
+            self._tuner.counts.decode,
+            self._tuner.counts.batch,
+            self._measured.step_s,
+        )
 
-    def add(self, ticket: Ticket, command: Infer | Embed) -> bool:
+    def add(self, ticket: Ticket, command: Infer | Embed | Rerank) -> bool:
         """Take a request; False when it must wait until nothing runs here. Raises ModelError."""
-        if isinstance(command, Embed):
-            return self._add_embedding(ticket, command)
+        if isinstance(command, Embed | Rerank):
+            self._pooled.add(ticket, command)
+            return True
         return self._add_inference(ticket, command)
 
     def step(self) -> None:
         """Do one step of everything that runs."""
-        if self._embeddings:
-            self._step_embedding()
+        if self._pooled.busy:
+            self._pooled.step()
         if self._chat is not None and self._chat.busy:
             self._chat.step()
 
     def fail_all(self, error: RusterError) -> None:
         """End everything with an error."""
-        for embedding in self._embeddings:
-            embedding.ticket.fail(error)
-            self._inbox.done(embedding.ticket)
-        self._embeddings.clear()
+        self._pooled.fail_all(error)
         if self._chat is not None:
             self._chat.fail_all(error)
 
@@ -104,9 +108,7 @@ class Lane:
     def close(self) -> None:
         """Free the model; nothing may run."""
         self._close_chat()
-        if self._embedder is not None:
-            self._embedder.close()
-            self._embedder = None
+        self._pooled.close()
         self.model.close()
 
     def _close_chat(self) -> None:
@@ -115,9 +117,9 @@ class Lane:
             self._chat = None
 
     def _add_inference(self, ticket: Ticket, command: Infer) -> bool:
-        if self.model.embeds_only:
+        if self.model.embeds_only or self.model.reranks:
             raise ModelError(
-                f"{self.model.path.name} makes embeddings and cannot chat; choose another model",
+                f"{self.model.path.name} is no chat model; choose another one",
                 code="not_a_chat_model",
             )
         window = self._footprint.window(command.config.behaviour.context_size)
@@ -134,6 +136,8 @@ class Lane:
         settings = self._settings
         cells = self._footprint.cells(window)
         context = Context(self.model, cells, settings, self._flag, sequences=settings.max_sequences)
+        if settings.threads is None:
+            context.tune(self._tuner)
         return Scheduler(
             context, self._inbox, prefill_chunk=settings.prefill_chunk, parking=self._parking()
         )
@@ -143,7 +147,9 @@ class Lane:
         if settings.snapshot_folder is None or not settings.snapshots:
             return NoParking()
         try:
-            key = model_key(self.model.path, {"library": native.version()})
+            key = model_key(
+                self.model.path, {"library": native.version(), "lora": self.model.adapters.keys()}
+            )
             folder = SnapshotFolder(settings.snapshot_folder, settings.snapshot_bytes, key)
         except OSError as error:
             _log.warning("no snapshots in %s: %s", settings.snapshot_folder, error)
@@ -152,6 +158,12 @@ class Lane:
 
     def _job(self, ticket: Ticket, command: Infer, window: int) -> Job:
         messages = command.messages or (Message(Role.USER, command.prompt),)
+        if any(message.images for message in messages):
+            raise ModelError(
+                f"{self.model.path.name} runs in the embedded engine, which cannot look at images; "
+                "leave them out, or choose another provider's model",
+                code="images_unsupported",
+            )
         prompt = self.model.template.render(messages, command.tools)
         tokens = self.model.prompt_tokens(prompt)
         if not tokens:
@@ -162,58 +174,32 @@ class Lane:
                 f"{window}; start a new session or choose a larger context_size",
                 code="context_overflow",
             )
-        room = window - len(tokens)
+        room, kept = window - len(tokens), 0
+        if self._settings.context_shift:
+            room = _MOST_WINDOWS * window
+            kept = min(self._head_size(messages, command.tools, tokens), window // 2)
         return Job(
             ticket,
             tokens,
             lambda: Answer(self.model, command.config, room, ticket.send),
             session=command.session,
             opens_thought=opens_thought(prompt),
+            window=window if self._settings.context_shift else None,
+            kept=kept,
         )
 
-    def _add_embedding(self, ticket: Ticket, command: Embed) -> bool:
-        if self._embedder is None:
-            self._embedder = Context(
-                self.model,
-                self._footprint.window(None),
-                self._settings,
-                self._flag,
-                embeddings=True,
-            )
-        if self._inbox.admit(ticket):
-            steps = self._embed(self._embedder, command, ticket)
-            self._embeddings.append(_Embedding(ticket, steps))
-        return True
+    def _head_size(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], tokens: list[int]
+    ) -> int:
+        """Return how many first tokens of a prompt come from its system message and its form."""
+        system = messages[:1] if messages[0].role is Role.SYSTEM else ()
+        other = self.model.template.render((*system, Message(Role.USER, "\ufffc")), tools)
+        return common_prefix(self.model.prompt_tokens(other), tokens)
 
-    def _step_embedding(self) -> None:
-        """Do one text of the request whose turn it is."""
-        embedding = self._embeddings.popleft()
-        try:
-            if embedding.ticket.cancelled:
-                raise ModelError("the request was cancelled", code="cancelled")
-            next(embedding.steps)
-        except StopIteration:
-            self._inbox.done(embedding.ticket)
-        except RusterError as error:
-            embedding.ticket.fail(error)
-            self._inbox.done(embedding.ticket)
-        else:
-            self._embeddings.append(embedding)
-
-    def _embed(self, context: Context, command: Embed, ticket: Ticket) -> Iterator[None]:
-        read = 0
-        for text in command.input:
-            tokens = self.model.tokenize(text, special=False, start=True)
-            if len(tokens) > context.cells:  # keep the closing token that BERT models end with
-                tokens = [*tokens[: context.cells - 1], tokens[-1]]
-            read += len(tokens)
-            context.clear()
-            context.batch.clear()
-            context.batch.add_all(tokens or [0], 0, 0, output=True)
-            context.batch.want_all()
-            if context.decode() is Decoded.ABORTED:
-                raise ModelError("the request was cancelled", code="cancelled")
-            ticket.send(Embedding(normalised(context.embedding())))
-            yield
-        ticket.send(Usage(prompt=read))
-        ticket.send(Complete())
+    def _new_pooled(self) -> Context:
+        sequences = self._settings.max_sequences
+        settings, flag = self._settings, self._flag
+        window = self._footprint.window(None)
+        context = Context(self.model, window, settings, flag, sequences=sequences, pooled=True)
+        context.set_threads(self._tuner.counts)
+        return context

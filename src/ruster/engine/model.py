@@ -1,4 +1,4 @@
-"""A loaded model file: its vocabulary, its chat template and its contexts; child process only."""
+"""A loaded model file: its vocabulary, its chat template and its contexts; compute thread only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ruster.core.errors import ModelError
+from ruster.engine.adapters import Adapters
 from ruster.engine.gguf_check import check_file
 from ruster.engine.markers import KEPT_TAGS
 from ruster.engine.native import lib
@@ -24,8 +25,8 @@ class LoadedModel:
     """The weights and vocabulary of one GGUF file.
 
     ``progress`` gets a number from 0 to 1 and returns False to abort. Raises ModelError
-    (``model_damaged``) when its header makes no sense or llama.cpp refuses it, or ``cancelled``
-    when aborted.
+    (``model_damaged``) when its header makes no sense or llama.cpp refuses it, ``adapter_unusable``
+    when that refuses one of the model's adapters, or ``cancelled`` when aborted.
     """
 
     def __init__(
@@ -53,6 +54,11 @@ class LoadedModel:
                 "this version does not know",
                 code="model_damaged",
             )
+        try:  # before any context, whose graphs are as large as the adapters want them
+            self.adapters = Adapters(self.handle, path, settings.lora)
+        except ModelError:
+            self.close()
+            raise
         self.vocab = lib.llama_model_get_vocab(self.handle)
         self.vocab_size: int = lib.llama_vocab_n_tokens(self.vocab)
         self.train_context: int = lib.llama_model_n_ctx_train(self.handle)
@@ -80,6 +86,33 @@ class LoadedModel:
         """Whether the model reads in both directions, so that it cannot write text."""
         architecture = self.meta("general.architecture") or ""
         return self.meta(f"{architecture}.attention.causal") == "false"
+
+    @cached_property
+    def pooling(self) -> int | None:
+        """How the file says that token vectors become one (llama.cpp's number), if it does."""
+        value = self.meta(f"{self.meta('general.architecture') or ''}.pooling_type")
+        return int(value) if value is not None and value.isdigit() else None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether it rates pairs of texts."""
+        return bool(self.pooling == lib.LLAMA_POOLING_TYPE_RANK)
+
+    @cached_property
+    def rerank_template(self) -> str | None:
+        """The file's form of a query and a document, with ``{query}`` and ``{document}``."""
+        source = lib.llama_model_chat_template(self.handle, b"rerank")
+        return source.decode("utf-8", "replace") if source else None
+
+    @cached_property
+    def pair_marks(self) -> tuple[list[int], list[int], list[int]]:
+        """The tokens before, between and after a pair of texts."""
+        eos, sep = lib.llama_vocab_eos(self.vocab), lib.llama_vocab_sep(self.vocab)
+        eos = sep if eos < 0 else eos
+        opening = [lib.llama_vocab_bos(self.vocab)] * bool(lib.llama_vocab_get_add_bos(self.vocab))
+        ends = [eos] * bool(lib.llama_vocab_get_add_eos(self.vocab))
+        parts = [sep] * bool(lib.llama_vocab_get_add_sep(self.vocab))
+        return opening, [*ends, *parts], ends or parts
 
     @cached_property
     def is_recurrent(self) -> bool:

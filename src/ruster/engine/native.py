@@ -1,4 +1,4 @@
-"""The one place that imports llama.cpp's low-level binding; child process only.
+"""The one place that imports llama.cpp's low-level binding; compute thread only.
 
 It also holds what must live as long as the library does: the log callback, and the C function that
 llama.cpp asks whether to abort.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import os
 from importlib import metadata
 from typing import Any
@@ -28,16 +29,28 @@ __all__ = [
 _WARN, _CONTINUED = 3, 5
 _GPU = 1  # of ggml_backend_dev_type: one with memory of its own
 _last_level = 0
+_log = logging.getLogger("ruster.engine")
 
 
-@lib.llama_log_callback  # type: ignore[untyped-decorator]
-def _log(level: int, text: bytes, _data: Any) -> None:
-    """Pass warnings and errors on to stderr, which the host reads into its own log."""
+def _worth_telling(level: int, text: bytes) -> bool:
+    """Tell whether a piece of llama.cpp's log is, or continues, a warning or an error."""
     global _last_level
     if level != _CONTINUED:
         _last_level = level
-    if _last_level >= _WARN and text.strip(b".\n"):
+    return _last_level >= _WARN and bool(text.strip(b".\n"))
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _log_to_stderr(level: int, text: bytes, _data: Any) -> None:
+    """Pass it on to the child's stderr, which the host reads into its own log."""
+    if _worth_telling(level, text):
         os.write(2, text)
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _log_directly(level: int, text: bytes, _data: Any) -> None:
+    if _worth_telling(level, text):
+        _log.debug("llama.cpp: %s", text.decode("utf-8", "replace").rstrip())
 
 
 def version() -> str:
@@ -45,10 +58,13 @@ def version() -> str:
     return metadata.version("llama-cpp-python")
 
 
-def start() -> None:
-    """Initialise the library; call once, on the thread that will decode."""
+def start(*, in_child: bool = True) -> None:
+    """Initialise the library; call it on the thread that will decode.
+
+    What it has to say goes to stderr in a child process, else into the log.
+    """
     os.putenv("GGML_NO_BACKTRACE", "1")  # it starts a debugger, which may wait for ever
-    lib.llama_log_set(_log, None)
+    lib.llama_log_set(_log_to_stderr if in_child else _log_directly, None)
     lib.llama_backend_init()
 
 

@@ -80,7 +80,7 @@ class SnapshotParking:
     def park(self, table: SlotTable, slot: Slot) -> None:
         """Write a slot's cells, unless the file has them already."""
         count = len(slot.tokens)
-        if slot.session is None or count < _LEAST_TOKENS or slot.saved == count:
+        if slot.session is None or slot.shifted or count < _LEAST_TOKENS or slot.saved == count:
             return
         state = table.context.save(slot.number)
         if state:

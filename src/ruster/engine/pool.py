@@ -3,7 +3,7 @@
 A model is loaded when a request needs it and the memory budget has room. To make room the models
 that nobody uses are unloaded, the least recently used first; one in use is never unloaded: the
 request waits. What cannot fit even alone gets a smaller window, or is refused before native code
-sees it. Child process only; loading itself is the caller's.
+sees it. Compute thread only; loading itself is the caller's.
 """
 
 from __future__ import annotations
@@ -208,14 +208,19 @@ class ModelPool(Generic[_Model]):
             return place.footprint, -1
         shape, settings = read_shape(Path(name)), self._settings
         layers, free = settings.n_gpu_layers, self._memory.on_devices()
+        adapters = self._adapter_bytes(Path(name))
         if free is None:
-            return Footprint(shape, settings), layers
+            return Footprint(shape, settings, adapter_bytes=adapters), layers
         if layers < 0:
             cells = settings.kv_cells or min(
                 shape.context_length or settings.context_size, settings.context_size
             )
             layers = layers_that_fit(shape, cells, free)
-        return Footprint(shape, settings, layers), layers
+        return Footprint(shape, settings, layers, adapter_bytes=adapters), layers
+
+    def _adapter_bytes(self, path: Path) -> int:
+        files = [it.path.expanduser() for it in self._settings.lora if it.is_for(path)]
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def _room(self) -> int | None:
         """Return what one model may take if all others went; None when nothing bounds it."""

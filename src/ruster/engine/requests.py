@@ -70,7 +70,7 @@ class RequestTable:
         request = self._requests.get(output.id or "")
         if request is None:
             if isinstance(body, EngineFailure) and not output.id:
-                _log.warning("the engine's process refused a frame: %s", body.message)
+                _log.warning("the engine's worker refused a frame: %s", body.message)
             return is_last
         request.begun |= not isinstance(body, _BEFORE_WORK)
         if isinstance(body, EngineFailure):

@@ -1,4 +1,4 @@
-"""The compute thread's loop: takes requests, loads models, steps what runs; child process only.
+"""The engine's loop: takes requests, loads models, steps what runs; compute thread only.
 
 Requests are begun in order of arrival. One that must wait until something ends (an unload, a model
 that needs another one's room) holds back those behind it, so that none waits for ever. What asks
@@ -30,6 +30,7 @@ from ruster.core.orchestration import (
     ModelList,
     ModelState,
     ModelUnloaded,
+    Rerank,
     Reset,
 )
 from ruster.engine import native
@@ -39,6 +40,8 @@ from ruster.engine.model import LoadedModel
 from ruster.engine.pool import Grant, Memory, ModelPool
 from ruster.engine.session_files import delete_session_files
 from ruster.engine.settings import EngineSettings
+from ruster.engine.threads import Measured
+from ruster.engine.trial import measure_threads
 
 __all__ = ["Runner"]
 
@@ -53,7 +56,7 @@ class Runner:
     def __init__(
         self, settings: EngineSettings, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        native.start()
+        native.start(in_child=settings.isolation == "process")
         self.flag = native.CancelFlag()
         self._settings = settings
         self._monotonic = monotonic
@@ -77,9 +80,13 @@ class Runner:
         ``flush`` sends what a step has brought, ``tell`` sends what belongs to no request.
         """
         self._flush, self._tell = flush, tell
-        while not self._inbox.closed:
-            self.work()
-        self.close()
+        try:
+            while not self._inbox.closed:
+                self.work()
+            if self._inbox.abandoned:
+                self._drop_all()
+        finally:
+            self.close()
 
     def work(self) -> None:
         """Take what is new, waiting for it when there is nothing to do, and step each busy model.
@@ -106,6 +113,11 @@ class Runner:
     def close(self) -> None:
         """Unload everything; sessions are kept for another time."""
         self._pool.close()
+
+    def _drop_all(self) -> None:
+        """Empty all cells: another worker has taken over, and what they hold is not to be kept."""
+        for _, lane in self._pool:
+            lane.fail_all(ModelError("the engine was given up", code="engine_crashed"))
 
     def _step(self, lane: Lane) -> None:
         try:
@@ -143,7 +155,7 @@ class Runner:
     def _begin(self, ticket: Ticket) -> bool:
         """Begin a request; False when something must end first. Raises ModelError."""
         match ticket.command:
-            case Infer() | Embed() as command:
+            case Infer() | Embed() | Rerank() as command:
                 return self._begin_work(ticket, command)
             case LoadModel(name) as command:
                 grant = self._pool.reserve(name, command)
@@ -174,7 +186,7 @@ class Runner:
             self._inbox.done(ticket)
         return True
 
-    def _begin_work(self, ticket: Ticket, command: Infer | Embed) -> bool:
+    def _begin_work(self, ticket: Ticket, command: Infer | Embed | Rerank) -> bool:
         """Hand a request to its model, loading that if need be; False when it must wait."""
         name = command.model or self._pool.last_used()
         if name is None:
@@ -200,10 +212,18 @@ class Runner:
         except ModelError as error:
             ticket.send(AssetFailed(error.message))
             raise
-        lane = Lane(model, grant.footprint, settings, self._inbox, self.flag)
+        measured = self._measure(model, settings, ticket)
+        lane = Lane(model, grant.footprint, settings, self._inbox, self.flag, measured)
         self._pool.add(name, lane, grant)
         ticket.send(lane.ready(self._monotonic() - started))
         return lane
+
+    def _measure(self, model: LoadedModel, settings: EngineSettings, ticket: Ticket) -> Measured:
+        flag = native.CancelFlag()
+        with self._inbox.interrupting(ticket, flag):
+            return measure_threads(
+                model, settings, flag, lambda: ticket.cancelled or self._inbox.closed
+            )
 
     def _reporter(self, path: Path, ticket: Ticket) -> Callable[[float], bool]:
         total = path.stat().st_size if path.exists() else 0

@@ -1,4 +1,4 @@
-"""Drawing the next token: a llama.cpp sampler chain built from our settings; child process only."""
+"""Drawing the next token: a llama.cpp sampler chain made from settings; compute thread only."""
 
 from __future__ import annotations
 

@@ -74,6 +74,8 @@ class Scheduler:
         for job in self._jobs:
             if job.leader is not None:
                 self._follow(job)
+            elif job.overflows:
+                self._shift(job)
         parts = self._compose()
         if parts and (parts := self._decode(parts)):
             self._draw(parts)
@@ -239,6 +241,17 @@ class Scheduler:
         self._borrow(job, slot)
         if not job.touched:
             job.cached = len(slot.tokens)
+
+    def _shift(self, job: Job) -> None:
+        """Drop the oldest half of what may go, so that the answer can go on."""
+        if job.slot is None:
+            return
+        end = job.kept + max(1, (len(job.target) - job.kept) // 2)
+        for other in self._jobs:
+            if other.leader is job:
+                other.leader = None
+        del job.target[job.kept : end]
+        self.table.shift(job.slot, job.kept, end)
 
     # The step
 

@@ -8,12 +8,32 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NOT_INSTALLED", "EngineSettings", "physical_cores"]
+__all__ = ["NOT_INSTALLED", "EngineSettings", "LoraAdapter", "physical_cores"]
 
 NOT_INSTALLED = (
     "the embedded engine is not installed: install it with `pip install 'ruster[llamacpp]'`"
 )
 _CPUS = Path("/sys/devices/system/cpu")
+
+
+class LoraAdapter(BaseModel):
+    """An adapter (LoRA) that changes a model: a GGUF file made for exactly this model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    """The adapter's file."""
+
+    model: str
+    """The model it is for: its path, or the end of it, with or without ``.gguf``."""
+
+    scale: float = Field(default=1.0, ge=-100, le=100)
+    """How strongly it acts; 0 switches it off."""
+
+    def is_for(self, path: Path) -> bool:
+        """Tell whether ``model`` names this file: all of its path, or its end."""
+        name = str(Path(self.model).expanduser()).removesuffix(".gguf")
+        return f"/{path.as_posix().removesuffix('.gguf')}".endswith(f"/{name.lstrip('/')}")
 
 
 class EngineSettings(BaseModel):
@@ -25,7 +45,8 @@ class EngineSettings(BaseModel):
     """Largest window in tokens; a model trained for less gets its own."""
 
     threads: int | None = Field(default=None, ge=1, le=1024)
-    """Compute threads; none means one per physical core that this process may use."""
+    """Compute threads; none means as many as are fastest, measured when a model is loaded and again
+    when steps become slow, at most one per physical core that this process may use."""
 
     n_gpu_layers: int = Field(default=-1, ge=-1)
     """Layers to keep on the GPU when llama.cpp was built for one; -1 means as many as fit."""
@@ -63,23 +84,39 @@ class EngineSettings(BaseModel):
     snapshot_bytes: int = Field(default=2 << 30, ge=0)
     """How large that folder may grow; what was unused longest is deleted first."""
 
+    embedding_dimensions: int = Field(default=384, ge=1, le=1 << 16)
+    """Numbers of a vector at most: a longer one is cut and brought back to length 1, as models made
+    for that (Matryoshka) allow. One number for all vectors that are kept together."""
+
+    context_shift: bool = False
+    """Whether an answer that reaches the end of the window goes on, forgetting the oldest half of
+    the conversation except its system message; without it the answer ends there (``length``). Such
+    an answer has at most four windows of tokens, or ``max_tokens``."""
+
+    lora: tuple[LoraAdapter, ...] = Field(default=(), max_length=16)
+    """Adapters, each a table ``[[engine.lora]]`` with ``path``, ``model`` and ``scale``; they are
+    loaded with their model and act on all that it writes."""
+
     max_waiting: int = Field(default=256, ge=1)
     """Requests that may wait for their turn; more are refused with ``engine_busy``."""
 
     load_timeout_s: float = Field(default=600.0, gt=0)
-    """How long a model may take to load before the engine's process is ended."""
+    """How long a model may take to load before the engine's worker is ended."""
 
     step_timeout_s: float = Field(default=120.0, gt=0)
-    """How long one step of the computation may take before the engine's process is ended."""
+    """How long one step of the computation may take before the engine's worker is ended."""
 
     cancel_timeout_s: float = Field(default=10.0, gt=0)
-    """How long a cancelled request may keep computing before the engine's process is ended."""
+    """How long a cancelled request may keep computing before the engine's worker is ended."""
 
     stop_timeout_s: float = Field(default=3.0, gt=0)
-    """How long the engine's process gets to end by itself."""
+    """How long the engine's worker gets to end by itself."""
 
-    isolation: Literal["process"] = "process"
-    """Where native code runs: in a child process, so that its crash is one typed error."""
+    isolation: Literal["process", "thread"] = "process"
+    """Where native code, the engine's worker, runs. ``process``: in a child, so that its crash is
+    one typed error and unloading gives all memory back; ``thread``: in the program's own process,
+    where its crash is the program's end. A thread that hangs is given up and replaced, but cannot
+    be ended: what it holds stays in use until it ends by itself."""
 
 
 def physical_cores() -> int:

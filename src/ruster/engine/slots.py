@@ -19,7 +19,7 @@ class Slot:
     """One sequence: ``tokens`` have cells, and may be reused by a prompt that begins with them.
 
     ``session`` is the conversation it was last used for, ``used_at`` when that was, ``saved`` how
-    many of its tokens are in a snapshot.
+    many of its tokens are in a snapshot, ``shifted`` that cells move with the next decode.
     """
 
     number: int
@@ -28,6 +28,7 @@ class Slot:
     session: str | None = None
     used_at: float = 0.0
     saved: int = 0
+    shifted: bool = False
     busy: bool = False
 
 
@@ -62,6 +63,7 @@ class SlotTable:
         slot.tokens.extend(tokens)
         slot.cells.extend(range(start, self._next_cell))
         self.used += len(tokens)
+        slot.shifted = False
 
     def rewind(self, slot: Slot, count: int) -> int:
         """Drop all tokens from ``count`` on, or all there are when the model cannot go back.
@@ -75,6 +77,22 @@ class SlotTable:
         del slot.tokens[count:], slot.cells[count:]
         slot.saved = min(slot.saved, count)
         return count
+
+    def shift(self, slot: Slot, start: int, end: int) -> None:
+        """Drop the tokens from ``start`` to ``end`` and move up what follows.
+
+        What cannot be moved, because another sequence shares it or the model refuses, is dropped
+        too and must be read again.
+        """
+        shared = any(cell in self._owners for cell in slot.cells[end:])
+        if shared or not self.context.can_shift or end > len(slot.tokens):
+            self.rewind(slot, start)
+            return
+        self.context.shift(slot.number, start, end)
+        self._release(slot.cells[start:end])
+        del slot.tokens[start:end], slot.cells[start:end]
+        slot.saved = min(slot.saved, start)
+        slot.shifted = True
 
     def clear(self, slot: Slot) -> None:
         """Make a slot nobody's."""

@@ -86,7 +86,10 @@ class ChatTemplate:
             raise TemplateError(f"{type(error).__name__}: {error}") from error
 
     def _message(self, message: Message) -> dict[str, Any]:
-        data: dict[str, Any] = {"role": message.role.value, "content": self._mark(message.content)}
+        data: dict[str, Any] = {
+            "role": message.role.value,
+            "content": self.harmless(message.content),
+        }
         if message.tool_calls:
             data["tool_calls"] = [
                 {"id": call.id, "type": "function", "function": _function(call)}
@@ -98,7 +101,8 @@ class ChatTemplate:
             data["name"] = message.name
         return data
 
-    def _mark(self, text: str) -> str:
+    def harmless(self, text: str) -> str:
+        """Mark the control tokens' texts in what somebody wrote; ``split_marked`` finds them."""
         if self._special is None:
             return text
         return self._special.sub(_mark_first, text)

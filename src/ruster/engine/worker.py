@@ -10,35 +10,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from ruster.core.errors import ModelError, ProtocolError, RusterError
-from ruster.core.orchestration import (
-    Cancel,
-    EngineBody,
-    EngineFailure,
-    EngineInput,
-    EngineOutput,
-    Stop,
-)
+from ruster.core.errors import ProtocolError, RusterError
+from ruster.core.orchestration import EngineBody, EngineFailure, EngineOutput, Stop
 from ruster.core.orchestration_json import dump_output, parse_input
-from ruster.engine.inbox import Inbox, Ticket
-from ruster.engine.settings import NOT_INSTALLED, EngineSettings
+from ruster.engine.inbox import Inbox
+from ruster.engine.intake import accept, make_engine
+from ruster.engine.settings import EngineSettings
 
 __all__ = ["MAX_FRAME_BYTES", "main"]
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _GRACE = 0.8  # of the time the daemon waits for the end: it must not come to a kill
-
-
-class Engine(Protocol):
-    """What does the work; see ``engine.runner``."""
-
-    @property
-    def inbox(self) -> Inbox: ...
-
-    def run(self, flush: Callable[[], None], tell: Callable[[EngineBody], None], /) -> None: ...
 
 
 class Output:
@@ -81,7 +65,7 @@ def main() -> None:
     """Run the worker until its stdin ends."""
     output = Output(_take_stdout())
     settings = EngineSettings.model_validate_json(sys.argv[1] if len(sys.argv) > 1 else "{}")
-    engine = _make_engine(settings)
+    engine = make_engine(settings)
     reader = threading.Thread(
         target=_read,
         args=(sys.stdin.buffer, engine.inbox, output, settings),
@@ -91,32 +75,6 @@ def main() -> None:
     reader.start()
     engine.run(output.flush, lambda body: output.send(None, body))
     output.flush()
-
-
-def _make_engine(settings: EngineSettings) -> Engine:
-    try:
-        from ruster.engine.runner import Runner
-    except ImportError as error:
-        return MissingEngine(settings, error)
-    return Runner(settings)
-
-
-class MissingEngine:
-    """Stands in for the runner when the native library is not installed."""
-
-    def __init__(self, settings: EngineSettings, cause: ImportError) -> None:
-        self.inbox = Inbox(settings.max_waiting, threading.Event())
-        self._cause = cause
-
-    def run(self, flush: Callable[[], None], _tell: Callable[[EngineBody], None]) -> None:
-        """Refuse every request (``engine_missing``)."""
-        error = ModelError(f"{NOT_INSTALLED} ({self._cause})", code="engine_missing")
-        while not self.inbox.closed:
-            for ticket in self.inbox.collect(None):
-                if self.inbox.admit(ticket):
-                    ticket.fail(error)
-                    self.inbox.done(ticket)
-            flush()
 
 
 def _take_stdout() -> BinaryIO:
@@ -144,26 +102,11 @@ def _read(file: BinaryIO, inbox: Inbox, output: Output, settings: EngineSettings
             continue
         if isinstance(message.command, Stop):
             break
-        _accept(message, inbox, output)
+        accept(message, inbox, output)
     inbox.close()
     timer = threading.Timer(_GRACE * settings.stop_timeout_s, os._exit, (0,))
     timer.daemon = True
     timer.start()
-
-
-def _accept(message: EngineInput, inbox: Inbox, output: Output) -> None:
-    command, identifier = message.command, message.id
-    if isinstance(command, Cancel):
-        if inbox.cancel(command.target):
-            error = ModelError("the request was cancelled", code="cancelled")
-            output.fail(command.target, error)
-        return
-    ticket = Ticket(command, lambda body: output.send(identifier, body), identifier)
-    if not inbox.put(ticket):
-        error = ModelError(
-            "too many requests wait for the engine", code="engine_busy", retryable=True
-        )
-        output.fail(identifier, error)
 
 
 def _skip_line(file: BinaryIO) -> None:

@@ -93,16 +93,24 @@ class LlamaCppProvider:
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 per text; errors as with ``stream``."""
+        return await self._engine.embed(await self._file(model), texts)
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, the higher the better; errors as with ``stream``."""
+        return await self._engine.rerank(await self._file(model), query, documents)
+
+    async def aclose(self) -> None:
+        """End the engine."""
+        await self._engine.aclose()
+
+    async def _file(self, model: str) -> Path:
+        """Get the model's file without telling how far that is."""
         path: Path | None = None
         async for step in self._fetch(model):
             path = step if isinstance(step, Path) else path
         if path is None:
             raise ProviderUnreachable(f"the store has no file for {model!r}")
-        return await self._engine.embed(path, texts)
-
-    async def aclose(self) -> None:
-        """End the engine."""
-        await self._engine.aclose()
+        return path
 
     async def _fetch(self, model: str) -> AsyncIterator[Progress | Path]:
         """Get the model's file; whatever is in the way, another model may answer instead."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from ruster.core.errors import ModelError, ProviderError, ProviderUnreachable, RusterError
 from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, ProcessStart
-from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider
+from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider, Reranker
 from ruster.llm.retries import BEFORE_ANSWER, Retries
 
 __all__ = ["Models"]
@@ -85,6 +85,19 @@ class Models:
                 code="not_an_embedder",
             )
         return await provider.embed(own_name, texts)
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[float]:
+        """Return one score per document, from this very model: the higher, the better it answers.
+
+        Raises ``ProviderError``: ``not_a_reranker`` when its provider rates none.
+        """
+        provider, own_name = await self._find(model)
+        if not isinstance(provider, Reranker):
+            raise ProviderError(
+                f"{model} rates no documents; choose a reranking model of the provider llamacpp",
+                code="not_a_reranker",
+            )
+        return await provider.rerank(own_name, query, documents)
 
     async def context_size(self, model: str) -> int | None:
         """Return the window in tokens of the model that would answer, or None when unknown.

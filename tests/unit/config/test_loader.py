@@ -12,6 +12,7 @@ from ruster.config.loader import Loaded, load
 from ruster.config.paths import Paths, first_run
 from ruster.config.settings import Settings
 from ruster.core.errors import ConfigError, StorageError
+from ruster.engine.settings import LoraAdapter
 from ruster.storage.disk import Disk
 
 CANARY = "canary-of-a-token"
@@ -245,3 +246,15 @@ def test_a_first_run_that_is_not_possible_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="RUSTER_DATA_DIR"):
         first_run(Paths(tmp_path / "file", tmp_path / "data", tmp_path / "cache"))
+
+
+def test_a_list_of_tables_comes_from_the_file_or_as_json(paths: Paths) -> None:
+    adapter = LoraAdapter(path=Path("/a.gguf"), model="org/base", scale=0.5)
+    written = '[[engine.lora]]\npath = "/a.gguf"\nmodel = "org/base"\nscale = 0.5\n'
+    (paths.config / "config.toml").write_text(written)
+    assert load(paths, {}).settings.engine.lora == (adapter,)
+    given = {"RUSTER_ENGINE_LORA": '[{"path": "/b.gguf", "model": "org/base", "scale": 0.5}]'}
+    (loaded,) = load(paths, given).settings.engine.lora
+    assert loaded == adapter.model_copy(update={"path": Path("/b.gguf")})
+    (paths.config / "config.toml").write_text('[[engine.lora]]\npath = "/a.gguf"\n')
+    assert "engine.lora" in failing(paths)

@@ -40,7 +40,9 @@ from ruster.core.orchestration import (
     ModelEntry,
     ModelList,
     ModelReady,
+    Rerank,
     Reset,
+    Score,
     Stop,
 )
 from ruster.core.orchestration_json import dump_input, dump_output, parse_input, parse_output
@@ -63,6 +65,7 @@ COMMANDS: list[EngineCommand] = [
         session="s",
     ),
     Embed(("a", "b"), "/m.gguf"),
+    Rerank("q", ("a", "b"), "/m.gguf"),
     ListModels(),
     Reset(),
     Stop(),
@@ -72,6 +75,7 @@ COMMANDS: list[EngineCommand] = [
 BODIES: list[EngineBody] = [
     ProcessStart(),
     Content("Hi\n"),
+    Score(-1.5),
     Thought(ThoughtPhase.START),
     Thought(ThoughtPhase.DELTA, "hm"),
     Thought(ThoughtPhase.STOP),
@@ -86,6 +90,7 @@ BODIES: list[EngineBody] = [
     AssetFailed("no"),
     ModelList((ModelEntry("m", "Embedding"),)),
     ModelReady("/m", 8192, 32768, 10, 0.5),
+    ModelReady("/m", 8192, 32768, 10, 0.5, 2, 4, ((1, 0.02), (2, 0.01))),
     EngineFailure("broken"),
     EngineFailure("broken", "model_damaged", True),
 ]

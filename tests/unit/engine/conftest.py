@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
+from tests.engine_support import Isolation
 from tests.models import build
 
 if TYPE_CHECKING:
@@ -34,10 +35,30 @@ def tiny_bert() -> Path:
     return build("tiny-bert")
 
 
+@pytest.fixture(scope="session")
+def tiny_rerank() -> Path:
+    """The reranking model."""
+    return build("tiny-rerank")
+
+
 @pytest.fixture
 async def host() -> AsyncIterator[EngineHost]:
     """An engine on one thread, with the default window."""
     host = EngineHost(EngineSettings(threads=1))
+    yield host
+    await host.aclose()
+
+
+@pytest.fixture(params=["process", "thread"])
+def isolation(request: pytest.FixtureRequest) -> Isolation:
+    """Where the engine computes: a test that asks for it runs once with each."""
+    return cast("Isolation", request.param)
+
+
+@pytest.fixture
+async def either_host(isolation: Isolation) -> AsyncIterator[EngineHost]:
+    """The same as ``host``, in a process and in a thread."""
+    host = EngineHost(EngineSettings(threads=1, isolation=isolation))
     yield host
     await host.aclose()
 

@@ -96,20 +96,22 @@ class Desk:
         session: str | None = None,
         sampling: Sampling = GREEDY,
         name: str | None = None,
+        window: int | None = None,
         **behaviour: Any,
     ) -> Asked:
         """Submit a prompt."""
         outputs: list[EngineBody] = []
         ticket = Ticket(Infer(), outputs.append, name)
         config = InferenceConfig(Behaviour(max_tokens=most, **behaviour), sampling)
-        room = self.context.cells - len(tokens)
+        room = self.context.cells - len(tokens) if window is None else most
 
         def make() -> Answer:
             answer = _Recorder(self.model, config, room, ticket.send)
             answer.tokens, answer.logits = asked.tokens, asked.logits
             return answer
 
-        asked = Asked(Job(ticket, list(tokens), make, session=session), outputs)
+        job = Job(ticket, list(tokens), make, session=session, window=window, kept=4)
+        asked = Asked(job, outputs)
         assert self.inbox.put(ticket)
         self.inbox.collect(0)
         self.scheduler.submit(asked.job)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,11 @@ from hypothesis import strategies as st
 from ruster.core.errors import ModelError
 from ruster.core.inference import Behaviour, InferenceConfig
 from ruster.core.messages import Message, Role
-from ruster.core.orchestration import Embed, Infer, LoadModel
-from ruster.engine.estimate import LEAST_WINDOW, Footprint, kv_bytes, layers_that_fit
+from ruster.core.orchestration import Embed, Infer, LoadModel, Rerank
+from ruster.engine.estimate import LEAST_POOLED, LEAST_WINDOW, Footprint, kv_bytes, layers_that_fit
 from ruster.engine.gguf import ModelShape, read_shape
 from ruster.engine.settings import EngineSettings
+from tests.engine_support import NEEDS_ENGINE
 
 _GIB = 1 << 30
 _SHAPE = ModelShape(
@@ -28,6 +33,12 @@ _SHAPE = ModelShape(
     vocabulary=128_000,
     context_length=131_072,
 )
+
+
+def _needs_engine(test: Callable[..., None]) -> Callable[..., None]:
+    for mark in NEEDS_ENGINE:
+        test = mark(test)
+    return test
 
 
 def _footprint(**options: int) -> Footprint:
@@ -90,11 +101,75 @@ def test_a_request_takes_weights_cells_and_something_to_compute_in() -> None:
 def test_vectors_take_a_context_of_their_own() -> None:
     footprint = _footprint()
     demand = footprint.demand(Embed(("text",)))
-    assert demand.vectors
+    assert demand.pooled == LEAST_POOLED
     footprint.grant(footprint.demand(Infer("hi")))
     assert footprint.with_demand(demand) > footprint.bytes
     only = Footprint(ModelShape(1000, causal=False), EngineSettings())
-    assert only.demand(LoadModel("m")).vectors
+    assert only.demand(LoadModel("m")).pooled
+
+
+def test_scores_need_what_vectors_do() -> None:
+    footprint = _footprint()
+    short = footprint.demand(Rerank("query", ("one", "two")))
+    assert short == footprint.demand(Embed(("text",)))
+    footprint.grant(footprint.demand(LoadModel("m")))
+    before = footprint.bytes
+    footprint.grant(short)
+    assert footprint.bytes > before
+
+
+def test_a_long_text_and_more_sequences_take_more() -> None:
+    def needs(*texts: str, **options: int) -> int:
+        footprint = _footprint(**options)
+        return footprint.with_demand(footprint.demand(Embed(texts)))
+
+    assert needs("text") == needs("text", "text")
+    # A row of logits for each token more.
+    assert needs("x" * 3 * 2512) - needs("text") >= 2000 * 128_000 * 4
+    assert needs("x" * 10**6) == needs("x" * 10**7)  # it is cut to the window
+    assert needs("text", max_sequences=16) > needs("text", max_sequences=1)
+
+
+@_needs_engine
+@pytest.mark.parametrize("name", ["scripted", "tiny-f32"])
+def test_the_estimate_of_vectors_holds(name: str) -> None:
+    """In a process of its own: what is resident after a whole window was read as one text."""
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from ruster.core.orchestration import Embed
+        from ruster.engine import native
+        from ruster.engine.context import Context
+        from ruster.engine.estimate import Footprint
+        from ruster.engine.gguf import read_shape
+        from ruster.engine.model import LoadedModel
+        from ruster.engine.settings import EngineSettings
+        from tests.models import build
+
+        def resident():
+            lines = Path("/proc/self/status").read_text().splitlines()
+            return 1024 * int(next(it for it in lines if it.startswith("VmRSS")).split()[1])
+
+        native.start()
+        settings = EngineSettings(threads=1)
+        model = LoadedModel(build({name!r}), settings, lambda _: True)
+        footprint = Footprint(read_shape(model.path), settings)
+        window = footprint.window(None)
+        before, flag = resident(), native.CancelFlag()
+        context = Context(model, window, settings, flag, sequences=8, pooled=True)
+        context.batch.add_all([1] * window, 0, 0, output=True)
+        context.batch.want_all()
+        context.decode()
+        needed = footprint.with_demand(footprint.demand(Embed(("x" * 10**6,))))
+        print((needed - footprint.weights_bytes) / (resident() - before))
+    """)
+    ran = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert 0.85 < float(ran.stdout) < 1.3
+
+
+def test_adapters_are_loaded_beside_the_weights() -> None:
+    plain, adapted = _footprint(), Footprint(_SHAPE, EngineSettings(), adapter_bytes=1000)
+    assert adapted.bytes == plain.bytes + 1000
+    assert adapted.weights_bytes == plain.weights_bytes  # not mapped, as the weights are
 
 
 def test_a_smaller_window_is_the_largest_that_fits() -> None:

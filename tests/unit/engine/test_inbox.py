@@ -69,3 +69,38 @@ def test_the_end_wakes_and_sets_the_flag_for_good() -> None:
     inbox.admit(ticket)
     inbox.collect(0)
     assert flag.is_set()
+
+
+def test_a_load_is_interrupted_by_its_own_cancel_and_by_the_end() -> None:
+    inbox = Inbox(9, threading.Event())
+    one, other = map(_ticket, "ab")
+    inbox.put(one)
+    inbox.put(other)
+    flag = threading.Event()
+    with inbox.interrupting(one, flag):
+        inbox.cancel("b")
+        assert not flag.is_set()
+        inbox.cancel("a")
+        assert flag.is_set()
+    with inbox.interrupting(one, late := threading.Event()):
+        assert late.is_set()
+    third = _ticket("c")
+    inbox.put(third)
+    with inbox.interrupting(third, flag := threading.Event()):
+        pass
+    inbox.cancel("c")
+    assert not flag.is_set()  # it was over
+    fourth = _ticket("d")
+    inbox.put(fourth)
+    with inbox.interrupting(fourth, flag):
+        inbox.close()
+        assert flag.is_set()
+
+
+def test_what_is_given_up_stays_so() -> None:
+    inbox = Inbox(9, threading.Event())
+    inbox.close()
+    assert not inbox.abandoned
+    inbox.close(abandon=True)
+    inbox.close()
+    assert inbox.abandoned

@@ -98,6 +98,7 @@ sys.stdin.read()
 async def test_an_error_of_another_request_does_not_end_a_load(scripted: Path) -> None:
     load = """
 who = next_id()
+send({"Event": "ProcessStart"}, who)
 send({"Asset": {"Started": "m.gguf"}}, who)
 other = next_id()
 send({"Error": {"message": "no", "code": "engine_busy", "retryable": True}}, other)

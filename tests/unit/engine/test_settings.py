@@ -9,7 +9,7 @@ from ruster.engine.settings import EngineSettings, physical_cores
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threads": 0}, {"context_size": 1}, {"isolation": "thread"}, {"thread": 1}]
+    "wrong", [{"threads": 0}, {"context_size": 1}, {"isolation": "none"}, {"thread": 1}]
 )
 def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

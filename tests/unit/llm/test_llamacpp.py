@@ -25,7 +25,7 @@ from ruster.core.inference import (
     Usage,
 )
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
-from ruster.core.ports import ModelInfo, Provider
+from ruster.core.ports import Embedder, ModelInfo, Provider, Reranker
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from ruster.llm.llamacpp import LlamaCppProvider
@@ -60,6 +60,10 @@ class _SaidEngine:
         self.asked.append(model)
         return [[1.0] for _ in texts]
 
+    async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
+        self.asked.append(model)
+        return [float(query in document) for document in documents]
+
     async def forget(self, session: str) -> None:
         raise AssertionError(session)
 
@@ -79,6 +83,18 @@ def models_dir(tmp_path: Path) -> Path:
     (folder / "mmproj-a.gguf").write_bytes(b"GGUF")
     (tmp_path / "outside.gguf").write_bytes(b"GGUF")
     return folder
+
+
+async def test_vectors_and_scores_come_from_the_models_file(models_dir: Path) -> None:
+    engine = _SaidEngine()
+    provider = LlamaCppProvider(engine, local_files(models_dir))
+    assert isinstance(provider, Embedder)
+    assert isinstance(provider, Reranker)
+    assert await provider.embed("a", ["x", "y"]) == [[1.0], [1.0]]
+    assert await provider.rerank("org/b", "x", ["box", "y"]) == [1.0, 0.0]
+    assert engine.asked == [models_dir / "a.gguf", models_dir / "org/b.gguf"]
+    with pytest.raises(ProviderUnreachable):
+        await provider.rerank("none/at-all", "x", ["y"])
 
 
 async def test_a_model_is_found_by_name_file_and_path(models_dir: Path) -> None:
@@ -272,5 +288,5 @@ class TestRealEngine:
 
     async def test_embeddings(self, provider: LlamaCppProvider) -> None:
         one, two = await provider.embed("tiny-bert", ["tea and bread", "tea and bread"])
-        assert one == two
+        assert one == pytest.approx(two, abs=1e-5)
         assert await provider.context_size("tiny-bert") == 512
