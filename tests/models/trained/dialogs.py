@@ -53,7 +53,7 @@ def render(tools: list[Tool], messages: list[Said]) -> list[tuple[str, bool]]:
     """Return the parts of the text as ``chat.jinja`` writes it; True marks what the model says."""
     parts: list[tuple[str, bool]] = []
     if tools:
-        listed = "\n".join(f"- {t.description} -> {t.name}({t.parameter or ''})" for t in tools)
+        listed = "\n".join(f'- {t.description} -> "{t.name}"({t.parameter or ""})' for t in tools)
         head = messages[0].text + "\n\n" if messages[0].role == "system" else ""
         rest = messages[1:] if messages[0].role == "system" else messages
         messages = [Said("system", f"{head}# Tools\n{listed}"), *rest]
@@ -73,7 +73,7 @@ class Dialogs(Draws):
         state = _State()
         rng = self.random
         if rng.random() < 0.6:
-            state.tools = self.tools(rng.randint(1, 5))
+            state.tools = self.tools(rng.randint(1, 4))
         messages = self._opening(state)
         while sum(len(said.text) + 8 for said in messages) < length:
             messages += self._turn(state)
@@ -258,13 +258,13 @@ class Dialogs(Draws):
             first = self.value()
         elif kind < 0.4:
             parts = (self.value(), self.noise(1), self.noise(2), str(rng.randint(0, 99)))
-            first = rng.choice((" ", " ", ", ")).join(rng.choices(parts, k=rng.randint(1, 6)))
+            first = rng.choice((" ", " ", ", ")).join(rng.sample(parts, k=rng.randint(1, 4)))
         elif kind < 0.5:
             first = f"It is {self.value()} in {value}."
         elif kind < 0.65:
             first = f'{{"{rng.choice(lang.TOPICS)}": "{self.value()}"}}'
         elif kind < 0.8:
-            first = " ".join(self.word() for _ in range(rng.randint(1, 6)))
+            first = " ".join(self.word() for _ in range(rng.randint(1, 3)))
         elif kind < 0.9:
             return self._memory(state)
         else:

@@ -78,7 +78,7 @@ class Draws:
     def thing(self) -> tuple[str, str]:
         """Return how the user names a thing, and how the answer does."""
         rng = self.random
-        noun = rng.choice(lang.NOUNS) if rng.random() < 0.75 else self.word()
+        noun = rng.choice(lang.NOUNS) if rng.random() < 0.85 else self.word()
         kind = rng.random()
         if kind < 0.4:
             return f"my {noun}", f"your {noun}"
@@ -116,16 +116,14 @@ class Draws:
         kind = self.random.random()
         if kind < 0.5:
             return self.random.choice(lang.TOPICS)
-        return self.random.choice(lang.NOUNS) if kind < 0.8 else self.word().lower()
+        return self.random.choice(lang.NOUNS) if kind < 0.9 else self.word().lower()
 
     def _tool(self, topic: str) -> Tool:
         rng = self.random
         parameter = (
             None
             if rng.random() < 0.35
-            else rng.choice(
-                ["city", "query", "name", "text", "path", "zone", "key", self.word().lower()]
-            )
+            else rng.choice(["city", "query", "name", "text", "path", "zone", "key", "url"])
         )
         verb = rng.choice(["Tells", "Returns", "Gives", "Finds", "Reads"])
         kind = rng.random()
