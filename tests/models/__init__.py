@@ -1,13 +1,15 @@
 """Small real models for tests, made by script: no download, a few seconds, always the same bytes.
 
 ``build("scripted")`` gives the path of a GGUF that llama.cpp loads; ``tests.models.scripts`` tells
-what it says to which question.
+what it says to which question. The weights of ``trained`` take longer to make and are kept beside
+the script that trains them, ``tests.models.trained.train``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,8 @@ __all__ = ["MODELS_DIR", "NAMES", "build"]
 
 _HERE = Path(__file__).parent
 MODELS_DIR = _HERE.parent.parent / "target" / "models"
-NAMES = ("scripted", "tiny-f32", "tiny-bert", "tiny-rerank")
+_TRAINED = _HERE / "trained" / "trained.gguf"
+NAMES = ("scripted", "tiny-f32", "tiny-bert", "tiny-rerank", "trained")
 
 
 def build(name: str, folder: Path = MODELS_DIR) -> Path:
@@ -37,14 +40,18 @@ def build(name: str, folder: Path = MODELS_DIR) -> Path:
 def _makers() -> dict[str, Callable[[Path], None]]:
     from tests.models import bert, llama
 
+    def copy_trained(path: Path) -> None:
+        shutil.copyfile(_TRAINED, path)
+
     return {
         "scripted": llama.write_scripted,
         "tiny-f32": llama.write_tiny_f32,
         "tiny-bert": bert.write_tiny_bert,
         "tiny-rerank": bert.write_tiny_rerank,
+        "trained": copy_trained,
     }
 
 
 def _digest() -> str:
-    sources = sorted([*_HERE.glob("*.py"), *_HERE.glob("*.jinja")])
+    sources = sorted([*_HERE.glob("*.py"), *_HERE.glob("*.jinja"), _TRAINED])
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,30 +1,14 @@
-"""Conversations to train on and to test with: facts told in many places, questions, tool calls.
-
-Spelled words are drawn at random. Those whose checksum ends in certain bits are kept for tests:
-``held_out`` says which of the two kinds a generator uses, so no test asks for a word seen before.
-"""
+"""Conversations to train on and to test with: facts told in many places, questions, tool calls."""
 
 from __future__ import annotations
 
-import random
-import string
-import zlib
 from dataclasses import dataclass, field
 
 from tests.models.trained import language as lang
+from tests.models.trained.draws import Draws, Tool
 from tests.models.trained.language import Relation
 
-__all__ = ["Dialogs", "Fact", "Said", "Tool", "render"]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool that is offered: its first parameter's name, or None."""
-
-    name: str
-    parameter: str | None
-    description: str
-    topic: str
+__all__ = ["Dialogs", "Fact", "Said", "render"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +53,7 @@ def render(tools: list[Tool], messages: list[Said]) -> list[tuple[str, bool]]:
     """Return the parts of the text as ``chat.jinja`` writes it; True marks what the model says."""
     parts: list[tuple[str, bool]] = []
     if tools:
-        listed = "\n".join(f"- {t.name}({t.parameter or ''}): {t.description}" for t in tools)
+        listed = "\n".join(f'- {t.description} -> "{t.name}"({t.parameter or ""})' for t in tools)
         head = messages[0].text + "\n\n" if messages[0].role == "system" else ""
         rest = messages[1:] if messages[0].role == "system" else messages
         messages = [Said("system", f"{head}# Tools\n{listed}"), *rest]
@@ -81,93 +65,21 @@ def render(tools: list[Tool], messages: list[Said]) -> list[tuple[str, bool]]:
     return parts
 
 
-class Dialogs:
+class Dialogs(Draws):
     """Draws conversations from a seed."""
-
-    def __init__(self, seed: int, *, held_out: bool = False) -> None:
-        self.random = random.Random(seed)
-        self._held_out = held_out
 
     def draw(self, length: int) -> tuple[list[Tool], list[Said]]:
         """Return tools and messages of about ``length`` characters, ending with an answer."""
         state = _State()
         rng = self.random
         if rng.random() < 0.6:
-            state.tools = self.tools(rng.randint(1, 5))
+            state.tools = self.tools(rng.randint(1, 4))
         messages = self._opening(state)
         while sum(len(said.text) + 8 for said in messages) < length:
             messages += self._turn(state)
         if messages[-1].role != "assistant":
             messages += self._turn(state)
         return state.tools, messages
-
-    def word(self) -> str:
-        """Return a spelled word, a name, a number or a code."""
-        while True:
-            word = self._any_word()
-            if (zlib.crc32(word.encode()) % 8 == 0) == self._held_out:
-                return word
-
-    def _any_word(self) -> str:
-        rng = self.random
-        kind = rng.random()
-        if kind < 0.2:
-            return "".join(rng.choices(string.digits, k=rng.randint(3, 6)))
-        if kind < 0.3:
-            letters = string.ascii_letters + string.digits * 2 + "-_./"
-            inner = "".join(rng.choices(letters, k=rng.randint(2, 6)))
-            return rng.choice(string.ascii_letters) + inner + rng.choice(string.digits)
-        if kind < 0.65:
-            pairs = [
-                rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiouy")
-                for _ in range(rng.randint(1, 3))
-            ]
-            word = "".join(pairs) + rng.choice(["", "n", "r", "s", "l", "x", "tt", "ck", "m"])
-        else:
-            word = "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 8)))
-        return word.capitalize() if rng.random() < 0.6 else word
-
-    def value(self) -> str:
-        """Return what a fact says of a thing: mostly a spelled word."""
-        rng = self.random
-        kind = rng.random()
-        if kind < 0.6:
-            return self.word()
-        if kind < 0.75:
-            return f"{self.word()} {self.word()}"
-        if kind < 0.82:
-            return f"{rng.choice(lang.VALUES)} {rng.randint(1, 31)}"
-        if kind < 0.88:
-            return f"{rng.randint(0, 23)}:{rng.randint(0, 59):02}"
-        if kind < 0.94:
-            return rng.choice(lang.VALUES)
-        return f"{rng.choice(['a', 'the', 'a ' + rng.choice(lang.ADJECTIVES)])} {self.word()}"
-
-    def thing(self) -> tuple[str, str]:
-        """Return how the user names a thing, and how the answer does."""
-        rng = self.random
-        noun = rng.choice(lang.NOUNS) if rng.random() < 0.75 else self.word()
-        kind = rng.random()
-        if kind < 0.4:
-            return f"my {noun}", f"your {noun}"
-        adjective = rng.choice(lang.ADJECTIVES)
-        if kind < 0.5:
-            return f"my {adjective} {noun}", f"your {adjective} {noun}"
-        if kind < 0.58:
-            text = f"{rng.choice(lang.NOUNS)} {noun}"
-            return f"my {text}", f"your {text}"
-        if kind < 0.65:
-            return (text := f"the {adjective} {noun}"), text
-        if kind < 0.75:
-            return (text := f"the {rng.choice(lang.NOUNS)} of the {adjective} {noun}"), text
-        if kind < 0.82:
-            return (text := f"the {noun} of {self.word()}"), text
-        if kind < 0.88:
-            text = f"{rng.choice(lang.NOUNS)}'s {noun}"
-            return f"my {text}", f"your {text}"
-        if kind < 0.94:
-            return (text := f"{self.word().capitalize()}'s {noun}"), text
-        return (text := self.word().capitalize()), text
 
     def fact(self, state: _State) -> Fact:
         """Draw a fact about something no other fact of the conversation is about."""
@@ -184,49 +96,6 @@ class Dialogs:
                 state.things.add(thing)
                 return Fact(relation, thing, answer_thing, self.value())
 
-    def tools(self, count: int) -> list[Tool]:
-        """Draw tools with different names and topics."""
-        rng = self.random
-        tools: dict[str, Tool] = {}
-        topics = rng.sample(lang.TOPICS, min(count, len(lang.TOPICS)))
-        for topic in topics:
-            tool = self._tool(topic)
-            tools[tool.name] = tool
-        return list(tools.values())
-
-    def _tool(self, topic: str) -> Tool:
-        rng = self.random
-        parameter = (
-            None
-            if rng.random() < 0.35
-            else rng.choice(
-                ["city", "query", "name", "text", "path", "zone", "key", self.word().lower()]
-            )
-        )
-        verb = rng.choice(["Tells", "Returns", "Gives", "Finds", "Reads"])
-        kind = rng.random()
-        if kind < 0.35:
-            name = rng.choice(
-                [f"{topic}_now", f"get_{topic}", f"{topic}_get", f"{topic}", f"read_{topic}"]
-            )
-            return Tool(name, parameter, f"{verb} the {topic}.", topic)
-        word = self.word().lower().replace("/", "_").replace(".", "_")
-        name = rng.choice([word, f"{word}_{self.word().lower()[:4]}", f"get_{word}"])
-        if kind < 0.5:
-            return Tool(name, parameter, f"{verb} the {topic}.", topic)
-        if kind < 0.62:
-            noun, action = rng.choice(lang.NOUNS), rng.choice(lang.ACTIONS)
-            name = rng.choice([f"{noun}_{action}", f"{action}_{noun}"])
-            return Tool(name, parameter, f"{verb} a {noun}.", "")
-        if kind < 0.7:
-            return Tool(
-                rng.choice(["search", "web_search", "memory_search"]),
-                "query",
-                "Searches the " + rng.choice(["web.", "memory."]),
-                "search",
-            )
-        return Tool(name, parameter, f"{verb} the {self.word()}.", "")
-
     def _opening(self, state: _State) -> list[Said]:
         rng = self.random
         if rng.random() < 0.1:
@@ -234,11 +103,11 @@ class Dialogs:
         kind = rng.random()
         text = lang.SYSTEMS[0] if kind < 0.4 else rng.choice(lang.SYSTEMS)
         if rng.random() < 0.08:
-            text = self._noise(rng.randint(5, 30))
+            text = self.noise(rng.randint(5, 30))
         if rng.random() < 0.5:
             text += rng.choice(["\n\n", "\n"]) + self._memory(state)
         if rng.random() < 0.1:
-            text += "\n" + self._noise(rng.randint(3, 15))
+            text += "\n" + self.noise(rng.randint(3, 15))
         return [Said("system", text)]
 
     def _memory(self, state: _State) -> str:
@@ -247,7 +116,7 @@ class Dialogs:
         lines = []
         for _ in range(rng.randint(1, 6)):
             if rng.random() < 0.12:
-                lines.append(bullet + self._noise(rng.randint(3, 10)))
+                lines.append(bullet + self.noise(rng.randint(3, 10)))
                 continue
             fact = self.fact(state)
             state.facts.append(fact)
@@ -260,13 +129,6 @@ class Dialogs:
         heading = rng.choice(lang.HEADINGS)
         closing = heading.replace("<", "</") if heading.startswith("<") else ""
         return "\n".join(line for line in (heading, *lines, closing) if line)
-
-    def _noise(self, words: int) -> str:
-        known = lang.fixed_words()
-        return " ".join(
-            self.word() if self.random.random() < 0.1 else self.random.choice(known)
-            for _ in range(words)
-        )
 
     def _turn(self, state: _State) -> list[Said]:
         rng = self.random
@@ -285,7 +147,7 @@ class Dialogs:
         if kind < 0.97:
             text = self._memory(state)
             return [Said("user", text), Said("assistant", lang.NOTED, "noted")]
-        text = rng.choice(["Read this: ", "", "Note: "]) + self._noise(rng.randint(5, 40))
+        text = rng.choice(["Read this: ", "", "Note: "]) + self.noise(rng.randint(5, 40))
         return [Said("user", text + "."), Said("assistant", lang.NOTED, "noted")]
 
     def _question(self, fact: Fact) -> str:
@@ -394,14 +256,15 @@ class Dialogs:
         kind = rng.random()
         if kind < 0.2:
             first = self.value()
-        elif kind < 0.35:
-            first = f"{rng.randint(0, 99)} " + self._noise(rng.randint(1, 6))
+        elif kind < 0.4:
+            parts = (self.value(), self.noise(1), self.noise(2), str(rng.randint(0, 99)))
+            first = rng.choice((" ", " ", ", ")).join(rng.sample(parts, k=rng.randint(1, 4)))
         elif kind < 0.5:
             first = f"It is {self.value()} in {value}."
         elif kind < 0.65:
             first = f'{{"{rng.choice(lang.TOPICS)}": "{self.value()}"}}'
         elif kind < 0.8:
-            first = " ".join(self.word() for _ in range(rng.randint(1, 6)))
+            first = " ".join(self.word() for _ in range(rng.randint(1, 3)))
         elif kind < 0.9:
             return self._memory(state)
         else:

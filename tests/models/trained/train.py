@@ -1,9 +1,9 @@
 """``python -m tests.models.trained.train [OUT [FROM]]``: train the model and write its GGUF.
 
-Takes about half an hour on two cores, and ``pip install -e .[train]``. Of two runs the first is
+Takes about half an hour on two cores, and ``pip install jax optax gguf``. Of two runs the first is
 on short conversations, the second on longer ones; with ``FROM``, a file written before, only the
-second. The seeds are fixed. The file kept here had its first run with an earlier state of
-``dialogs``.
+second. The seeds are fixed. The file kept here went through the second run several times,
+while ``dialogs`` was improved.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Run:
 
 
 _FIRST = Run(_SEED, 3e-3, 0.1, ((400, 128, 32), (900, 256, 16)))
-_SECOND = Run(_SEED + 2, 1.5e-3, 0.03, ((260, 256, 16), (260, 512, 8), (80, 1024, 4)))
+_SECOND = Run(_SEED + 8, 1.5e-3, 0.03, ((520, 256, 16), (240, 512, 8), (40, 1024, 4)))
 _Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 _Batch = tuple[_Array, _Array, _Array]
 
@@ -121,8 +121,24 @@ def main() -> None:
     if given:
         weights = _read(given[0])
     else:
-        weights = train(network.initial(Tokenizer().size, _SEED), _FIRST, out)
+        weights = train(_alike(network.initial(Tokenizer().size, _SEED)), _FIRST, out)
     train(weights, _SECOND, out)
+
+
+def _alike(weights: Weights) -> Weights:
+    """Let each word begin alike with and without a space before it: to copy it is to change one.
+
+    What tells them apart is one direction for all.
+    """
+    spaced, bare = (np.array(side) for side in zip(*_TOKENIZER.pairs(), strict=True))
+    changed = dict(weights)
+    for name in ("token_embd", "output"):
+        rows = np.asarray(weights[name]).copy()
+        apart = (rows[bare] - rows[spaced]).mean(0)
+        middle = (rows[bare] + rows[spaced]) / 2
+        rows[spaced], rows[bare] = middle - apart / 2, middle + apart / 2
+        changed[name] = jnp.asarray(rows)
+    return changed
 
 
 def _read(path: Path) -> Weights:

@@ -62,6 +62,15 @@ class Tokenizer:
             else:
                 yield from (self._bytes + byte for byte in piece.encode())
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return the tokens of each word with a space before it, and without."""
+        spaced = [piece for piece in self._whole if piece.startswith(" ") and piece[1:].isalpha()]
+        return [
+            (self._whole[piece], self._whole[piece[1:]])
+            for piece in spaced
+            if piece[1:] in self._whole
+        ]
+
     def vocabulary(self) -> Vocabulary:
         """Return the tokens as a GGUF file lists them."""
         plain = len(self._texts) - self._bytes
