@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import os
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -109,6 +110,16 @@ class TestInTheEngine:
         files = {"small-q8_0.gguf": build("scripted").read_bytes()}
         async with FakeHub({"acme/small-GGUF": FakeRepo(files)}) as hub:
             yield hub
+
+    async def test_the_fixtures_of_the_trained_model(self, tmp_path: Path) -> None:
+        files = {"tiny-f16.gguf": build("trained").read_bytes()}
+        async with FakeHub({"ruster/tiny-GGUF": FakeRepo(files)}) as hub:
+            shutil.copytree(ROOT / "ruster", tmp_path / "ruster")
+            options = ("--teaser", "engine", "--teaser-root", ".", ".")
+            status, out = await _pytest(tmp_path, *options, hub_url=hub.url)
+        assert status == 0, out
+        assert "2 passed" in out
+        assert len(hub.downloads("tiny-f16.gguf")) == 1
 
     async def test_the_model_is_fetched_and_asked(self, tmp_path: Path, hub: FakeHub) -> None:
         _write(tmp_path, CAPITAL.format("Paris"))

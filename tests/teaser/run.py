@@ -54,7 +54,9 @@ async def ask(genius: Genius, model: str, fixture: Fixture) -> tuple[Said, Took]
     messages = [{"role": "user", "content": fixture.prompt}]
     if fixture.system:
         messages.insert(0, {"role": "system", "content": fixture.system})
-    config = InferenceConfig(Behaviour(max_tokens=_MAX_TOKENS), Sampling(temperature=0.0))
+    config = InferenceConfig(
+        Behaviour(max_tokens=_MAX_TOKENS), Sampling(temperature=0.0, repetition_penalty=1.0)
+    )
     started = time.perf_counter()
     events = genius.chat(messages, model=model, config=config)
     async with aclosing(events) as stream:  # type: ignore[type-var]
