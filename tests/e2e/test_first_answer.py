@@ -68,6 +68,7 @@ async def test_hello_downloads_shows_progress_and_is_answered(folder: Path, hub:
         assert len(shares) <= 102
         again = await ask_turn(client, "s", "Hello!")
         assert said(again) == DEFAULT.answer
+        assert not [event for event in again if event["event"] == "notice"]  # it was told
         assert len(hub.downloads(FILE)) == 1
         listed = await client.ask({"action": "models"})
         (loaded,) = (await client.ask({"action": "status"}, "status"))["local_models"]

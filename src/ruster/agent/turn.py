@@ -6,7 +6,7 @@ what the user said meanwhile. Cancelling the task that runs it ends everything b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,6 +51,7 @@ __all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
 
 _log = structlog.stdlib.get_logger("ruster.agent")
 _PREVIEW_CHARS = 200
+_LASTING = ("context_trimmed", "model_fallback", "tools_left_out")
 
 
 class TurnHost(Protocol):
@@ -81,8 +82,8 @@ class TurnInput:
     session_key: str
     model: str
     turns: Sequence[Sequence[Message]]
-    trimming_told: bool = False
-    """Whether the user knows already that the oldest turns are left out."""
+    told: Set[str] = frozenset()
+    """What lasts and was told in the turn before; see ``Turn.told``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Turn:
     """One turn in progress.
 
     ``tokens`` counts what the model has read and written, ``model`` is the one that answers (which
-    may be a fallback), ``trimmed`` says that the conversation did not fit into its window.
+    may be a fallback), ``told`` holds what lasts beyond the turn and need not be told again.
     """
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
@@ -116,7 +117,7 @@ class Turn:
         self._produced_bytes = 0
         self._toolless = False
         self.tokens = 0
-        self.trimmed = False
+        self.told: set[str] = set()
         self.model = given.model
 
     @property
@@ -155,8 +156,7 @@ class Turn:
             settings.reserve_tokens,
         )
         self._messages = list(fitted.messages)
-        self.trimmed = fitted.dropped_turns > 0
-        if self.trimmed and not self._given.trimming_told:
+        if fitted.dropped_turns:
             self._notify(
                 "context_trimmed",
                 f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "
@@ -312,6 +312,12 @@ class Turn:
         self._host.emit(event)
 
     def _notify(self, code: str, message: str) -> None:
+        """Tell something; what lasts, only when the turn before did not tell it."""
+        if code in _LASTING:
+            lasting = code if code == "context_trimmed" else message
+            self.told.add(lasting)
+            if lasting in self._given.told:
+                return
         self._emit(NoticeEvent(session_id=self._id, code=code, message=message))
 
     def _since_ms(self, started: float) -> int:

@@ -101,8 +101,8 @@ def _translated(repo: str, endpoint: str) -> Iterator[None]:
         raise _refusal(repo, error) from error
     except _UNREACHABLE as error:
         raise ModelError(
-            f"the model hub {endpoint} cannot be reached ({_words(error)}); check the connection, "
-            "HF_ENDPOINT and HF_HUB_OFFLINE",
+            f"the model hub {endpoint} cannot be reached ({_words(error)}): check the connection, "
+            "HF_ENDPOINT and HF_HUB_OFFLINE, or take in a GGUF file with `rusterctl models import`",
             code="hub_unreachable",
             retryable=True,
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import structlog
@@ -53,7 +53,7 @@ class TurnQueue:
         self._waiting: deque[QueuedTurn] = deque()
         self._running: RunningTurn | None = None
         self._worker: asyncio.Task[None] | None = None
-        self._trimming_told = False
+        self._told: Set[str] = frozenset()
         self._closed = False
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class TurnQueue:
             self._running = None
             self._counts.running -= 1
             self._counts.tokens += turn.tokens
-            self._trimming_told = turn.trimmed
+            self._told = turn.told
         self._close(queued, ending, turn.model, running.cancel_reason)
         await queued.finished
         ledger.stream.rotate_if_large()
@@ -173,7 +173,7 @@ class TurnQueue:
             session_key=session_key(info.owner, self._ledger.session_id),
             model=info.model,
             turns=self._ledger.transcript.conversation(queued.id),
-            trimming_told=self._trimming_told,
+            told=self._told,
         )
 
     def _known(self, error: Exception) -> RusterError:
