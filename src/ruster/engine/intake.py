@@ -12,6 +12,7 @@ from typing import Protocol
 from ruster.core.errors import ModelError, RusterError
 from ruster.core.orchestration import Cancel, EngineBody, EngineInput
 from ruster.engine.inbox import Inbox, Ticket
+from ruster.engine.openmp import limit_spinning
 from ruster.engine.settings import NOT_INSTALLED, EngineSettings
 
 __all__ = ["Engine", "MissingEngine", "Outlet", "accept", "make_engine"]
@@ -47,6 +48,7 @@ class Outlet(Protocol):
 
 def make_engine(settings: EngineSettings) -> Engine:
     """Load the native library; call it on the thread that will compute."""
+    limit_spinning()
     try:
         from ruster.engine.runner import Runner
     except ImportError as error:
