@@ -11,15 +11,16 @@ from collections.abc import Sequence
 
 __all__ = ["STRETCH", "PrefillPace", "split_budget"]
 
-STRETCH = 2.5
-_LEAST = 4
+STRETCH = 2.0
+_LEAST = 2
 _WEIGHT = 0.25
+_RISE, _FALL = 0.5, 0.05  # what a prompt token costs is believed soon when more, late when less
 
 
 class PrefillPace:
     """Learns what answers and prompt tokens cost, and gives the budget of the next step.
 
-    ``most`` bounds it from above; before anything is known a small part of it is given.
+    ``most`` bounds it from above; before anything is known it gives a few.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,7 +31,7 @@ class PrefillPace:
     def budget(self) -> int:
         """Return how many prompt tokens the next step may carry beside running answers."""
         if self._quiet_s is None or self._token_s is None:
-            return min(self._most, max(_LEAST, self._most // 8))
+            return min(_LEAST, self._most)
         wanted = int((STRETCH - 1) * self._quiet_s / max(self._token_s, 1e-9))
         return max(min(_LEAST, self._most), min(self._most, wanted))
 
@@ -38,9 +39,14 @@ class PrefillPace:
         """Take the time of a step that carried so many answers and prompt tokens."""
         if answers and not prompt_tokens:
             self._quiet_s = _blend(self._quiet_s, took_s)
+        elif prompt_tokens and not answers:
+            if self._token_s is None:  # a guess, until there is a step with both
+                self._token_s = took_s / prompt_tokens
         elif answers and self._quiet_s is not None:
             extra = max(0.0, took_s - self._quiet_s)
-            self._token_s = _blend(self._token_s, extra / prompt_tokens)
+            new = extra / prompt_tokens
+            rises = self._token_s is None or new > self._token_s
+            self._token_s = _blend(self._token_s, new, _RISE if rises else _FALL)
 
 
 def split_budget(budget: int, wanted: Sequence[int]) -> list[int]:
@@ -54,5 +60,5 @@ def split_budget(budget: int, wanted: Sequence[int]) -> list[int]:
     return given
 
 
-def _blend(known: float | None, new: float) -> float:
-    return new if known is None else known + _WEIGHT * (new - known)
+def _blend(known: float | None, new: float, weight: float = _WEIGHT) -> float:
+    return new if known is None else known + weight * (new - known)

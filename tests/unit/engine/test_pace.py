@@ -27,11 +27,22 @@ def test_the_pace_stays_within_its_bounds() -> None:
     assert PrefillPace(1).budget() == 1
 
 
-def test_steps_without_answers_teach_nothing() -> None:
+def test_the_first_step_beside_an_answer_is_no_longer_than_the_others() -> None:
+    unknown = PrefillPace(256)
+    assert unknown.budget() <= 4
+    pace = PrefillPace(256)
+    pace.note(256 * 0.002, 0, 256)  # its own prompt was read before
+    pace.note(0.010, 1, 0)
+    assert pace.budget() == int((STRETCH - 1) * 5)
+
+
+def test_steps_without_answers_are_only_a_first_guess() -> None:
     pace = PrefillPace(128)
-    before = pace.budget()
+    pace.note(0.010, 1, 0)
+    pace.note(0.020, 1, 10)
+    known = pace.budget()
     pace.note(9.0, 0, 128)
-    assert pace.budget() == before
+    assert pace.budget() == known
 
 
 def test_a_budget_is_split_evenly_and_used_up() -> None:
