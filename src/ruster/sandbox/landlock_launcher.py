@@ -1,8 +1,8 @@
 """The program that gives its rights up and becomes another one; run by its path.
 
-It stays as the supervisor of what it starts: orphans become its children, and when the program ends,
-or a SIGTERM comes, or the daemon dies, it ends them all. Root, whose processes the kernel does not
-count, gets a process namespace instead, which ends as a whole.
+It stays as the supervisor of what it starts: orphans become its children, and when the program
+ends, or a SIGTERM comes, or the daemon dies, it ends them all. Root, whose processes the kernel
+does not count, gets a process namespace instead, which ends as a whole.
 """
 
 from __future__ import annotations
@@ -41,7 +41,15 @@ _NEWEST_FILE_RIGHT = {3: 14, 4: 14}  # else 15, from version 5 on
 _TCP_ABI, _SCOPE_ABI = 4, 6
 _ALL_TCP, _ALL_SCOPES = 3, 3
 
-_RLIMITS = {"sigpending": 11}  # asm-generic/resource.h
+_RLIMITS = {
+    "cpu": resource.RLIMIT_CPU,
+    "data": resource.RLIMIT_DATA,
+    "fsize": resource.RLIMIT_FSIZE,
+    "nofile": resource.RLIMIT_NOFILE,
+    "core": resource.RLIMIT_CORE,
+    "memlock": resource.RLIMIT_MEMLOCK,
+    "sigpending": resource.RLIMIT_SIGPENDING,
+}
 _NOT_FOUND = 127
 _SIGNAL_BASE = 128
 _PAUSE_S = 0.001
@@ -174,9 +182,7 @@ def _confine(job: Job) -> None:
     os.chdir(job["folder"])
     ruleset_fd = _ruleset(job)
     for name, (soft, hard) in job["rlimits"].items():
-        # Not every Python names all of them.
-        number = getattr(resource, f"RLIMIT_{name.upper()}", _RLIMITS.get(name))
-        resource.setrlimit(number, (soft, hard))
+        resource.setrlimit(_RLIMITS[name], (soft, hard))
     # The kernel counts all processes of the user here; those of all users are more.
     everybody = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
     processes = everybody + job["processes"]

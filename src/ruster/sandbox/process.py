@@ -102,7 +102,8 @@ class _Run:
             self._spec.limits.wall_s, self._end_by, Limit.WALL
         )
         try:
-            await self._start(stdin, descriptors)
+            # Cancelled in the middle, asyncio would kill the command and nothing below it.
+            await _to_the_end(self._start(stdin, descriptors))
             limit = await self._ended
         finally:
             timer.cancel()
@@ -140,7 +141,7 @@ class _Run:
         """End everything that is left and wait until it is gone."""
         if self._child.started:
             for number in (self._plan.end_signal, SIGKILL):
-                self._child.send_signal(number)
+                await self._child.end(number)
                 if await _within(_END_PATIENCE_S, self._child.gone):
                     break
             root_gone = spawn(self._status.root_gone(), name="sandbox end")

@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from signal import Signals
+from signal import SIGKILL, Signals
 from typing import cast
 
 from ruster.core.sandbox import Output
+from ruster.sandbox.process_tree import kill_tree
 
 __all__ = ["Capture", "Child", "StatusPipe"]
 
@@ -96,12 +97,17 @@ class Child(asyncio.SubprocessProtocol):
         """Whether there ever was a process."""
         return self._transport is not None
 
-    def send_signal(self, number: Signals) -> None:
-        """Signal it, unless it has ended."""
+    async def end(self, number: Signals) -> None:
+        """Ask it by a signal to end all; SIGKILL ends it and what is below it right away."""
         # Not the transport's own way: it polls first, which may take the exit status from asyncio.
-        if self._transport is not None and not self.exited:
+        if self._transport is None or self.exited:
+            return
+        pid = self._transport.get_pid()
+        if number is SIGKILL:
+            await asyncio.to_thread(kill_tree, pid)
+        else:
             with suppress(ProcessLookupError):
-                os.kill(self._transport.get_pid(), number)
+                os.kill(pid, number)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio once the process runs."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruster.core.sandbox import Limit, Limits
 
-__all__ = ["TreeUsage", "can_watch", "descendants"]
+__all__ = ["TreeUsage", "can_watch", "descendants", "kill_tree"]
 
 _MEMORY = ("RssAnon", "RssShmem", "VmSwap")
 _MAX_ENTRIES = 100_000
 _BLOCK_BYTES = 512
+_NOT_RUNNING = "TtZX"
+_STOP_LOOKS = 500
+_STOP_PAUSE_S = 0.001
+_FIRST_FEW = 16
+"""Enough to reach the process whose end is the end of all others."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -86,6 +94,28 @@ def descendants(root: int, bound: int | None = None) -> list[int]:
             found += children
             waiting += children
     return found
+
+
+def kill_tree(pid: int) -> None:
+    """End a child of ours and all below it; blocks for the moment until it has stopped.
+
+    It is stopped first: what it starts just now would outlive it, unseen.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(_STOP_LOOKS):
+            if _state(pid) in _NOT_RUNNING:
+                break
+            time.sleep(_STOP_PAUSE_S)
+        for below in descendants(pid, _FIRST_FEW):
+            with suppress(ProcessLookupError):
+                os.kill(below, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+
+
+def _state(pid: int) -> str:
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[0] if fields else "X"
 
 
 def _cpu_s(pid: int) -> float:
