@@ -49,7 +49,9 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
-    ToolError: ("tool_failed", "too_many_rounds"),
+    ToolError: (
+        "tool_failed", "too_many_rounds", "sandbox_missing", "sandbox_refused", "sandbox_failed",
+    ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
 

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
+from ruster.core.sandbox import Completed, ProcessSpec
 
 __all__ = [
     "ChatModels",
@@ -22,6 +23,7 @@ __all__ = [
     "ModelFiles",
     "ModelInfo",
     "ModelList",
+    "ProcessSandbox",
     "Provider",
     "Reranker",
     "SessionState",
@@ -208,4 +210,18 @@ class SessionState(Protocol):
 
     async def forget(self, session_key: str) -> None:
         """Drop it all; raises OSError when some of it stays on the disk."""
+        ...
+
+
+class ProcessSandbox(Protocol):
+    """Runs programs that are not trusted."""
+
+    async def run(self, spec: ProcessSpec) -> Completed:
+        """Run a program with nothing but what ``spec`` grants, and wait for its end.
+
+        A program that fails, or is ended by a limit, is no error. Raises ``ToolError``:
+        ``sandbox_missing`` when this machine has no sandbox, ``sandbox_refused`` when a grant
+        cannot be given, ``sandbox_failed`` when the program could not be started. Cancelling ends
+        the program and all its children within a second.
+        """
         ...

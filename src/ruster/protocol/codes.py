@@ -88,6 +88,9 @@ ERROR_CODES: dict[str, str] = {
     "context_overflow": "The message does not fit into the model's window.",
     # Turns
     "tool_failed": "A tool failed or does not exist.",
+    "sandbox_missing": "This machine has no sandbox; the message says what to install.",
+    "sandbox_refused": "The sandbox cannot grant a folder; the message says why.",
+    "sandbox_failed": "The sandbox could not start the program.",
     "too_many_rounds": "The model asked for tools too many times in one turn.",
     "message_expired": "A message from before a crash was too old to be answered; send it again.",
     "answer_too_large": "The answer grew beyond the limit; what was said is kept.",
