@@ -48,7 +48,11 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
-    ToolError: ("tool_failed", "too_many_rounds"),
+    ToolError: (
+        "tool_failed", "too_many_rounds", "url_refused", "fetch_timeout", "fetch_too_large",
+        "fetch_failed", "script_invalid", "script_failed", "script_timeout", "script_memory",
+        "scripts_missing",
+    ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
 

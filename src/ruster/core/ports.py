@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
+from ruster.core.web import WebAnswer
 
 __all__ = [
     "ChatModels",
@@ -25,6 +26,7 @@ __all__ = [
     "Provider",
     "SessionState",
     "ToolRunner",
+    "WebFetcher",
 ]
 
 
@@ -187,4 +189,23 @@ class SessionState(Protocol):
 
     async def forget(self, session_key: str) -> None:
         """Drop it all; raises OSError when some of it stays on the disk."""
+        ...
+
+
+class WebFetcher(Protocol):
+    """The one way to addresses that a model, a script, a page or a person chose."""
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> WebAnswer:
+        """Send a GET, HEAD or POST to a public web server and follow its redirects.
+
+        ``headers`` and ``body`` stay with the first origin. Raises ToolError: ``url_refused`` for
+        what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``.
+        """
         ...
