@@ -51,7 +51,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ToolError: (
         "tool_failed", "too_many_rounds", "url_refused", "fetch_timeout", "fetch_too_large",
         "fetch_failed", "script_invalid", "script_failed", "script_timeout", "script_memory",
-        "scripts_missing",
+        "script_busy", "scripts_missing",
     ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}

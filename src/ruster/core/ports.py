@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
-from ruster.core.web import WebAnswer
+from ruster.core.web import ScriptResult, WebAnswer
 
 __all__ = [
     "ChatModels",
@@ -24,6 +24,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Provider",
+    "ScriptRunner",
     "SessionState",
     "ToolRunner",
     "WebFetcher",
@@ -207,5 +208,17 @@ class WebFetcher(Protocol):
 
         ``headers`` and ``body`` stay with the first origin. Raises ToolError: ``url_refused`` for
         what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``.
+        """
+        ...
+
+
+class ScriptRunner(Protocol):
+    """Runs the scripts of skills, which are not trusted."""
+
+    async def run(self, source: str, args: Mapping[str, Any] | str | None = None) -> ScriptResult:
+        """Call the script's ``main(args)`` or ``main()``; cancelling ends it at once.
+
+        Raises ToolError: ``script_invalid``, ``script_failed``, ``script_timeout``,
+        ``script_memory``, ``script_busy``, ``scripts_missing``.
         """
         ...

@@ -1,10 +1,10 @@
-"""What a request to the web brings back."""
+"""What requests to the web and scripts bring back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["WebAnswer"]
+__all__ = ["ScriptResult", "WebAnswer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +21,13 @@ class WebAnswer:
     body: bytes
     text: str
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptResult:
+    """What a script returned, logged and printed; ``origins`` is whose text it has seen."""
+
+    text: str
+    log: tuple[str, ...] = ()
+    printed: str = ""
+    origins: tuple[str, ...] = ()

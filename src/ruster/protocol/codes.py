@@ -93,6 +93,7 @@ ERROR_CODES: dict[str, str] = {
     "script_failed": "The script ended with an error; the message names the line.",
     "script_timeout": "The script computed for too long.",
     "script_memory": "The script wanted more memory than it may have.",
+    "script_busy": "Too many scripts wait to be run.",
     "scripts_missing": "The interpreter of scripts is not installed; the message names the extra.",
     "too_many_rounds": "The model asked for tools too many times in one turn.",
     "message_expired": "A message from before a crash was too old to be answered; send it again.",
