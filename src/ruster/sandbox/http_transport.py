@@ -45,10 +45,11 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
 
 def _pinned(request: httpx.Request, address: IPAddress) -> httpx.Request:
+    name = request.url.raw_host.decode("ascii")  # ``host`` would be in Unicode
     return httpx.Request(
         request.method,
         request.url.copy_with(host=str(address)),
         headers=request.headers,
         stream=request.stream,
-        extensions={**request.extensions, "sni_hostname": request.url.host},
+        extensions={**request.extensions, "sni_hostname": name},
     )

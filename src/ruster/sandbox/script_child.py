@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic_monty import Monty, MontyRuntimeError
 
+__all__ = ["InvalidScript", "Run", "call_of", "main", "run"]
+
 _ARGS = "_args_of_main"
 _DENIED = {
     "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "globals", "help",

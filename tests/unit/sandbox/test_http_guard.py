@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import socket
 import ssl
+import sys
+import threading
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -100,6 +104,7 @@ class Unpinned(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="has one loopback address only")
 @pytest.mark.parametrize("pinned", [True, False])
 async def test_a_name_that_changes_its_address_gains_nothing(pinned: bool) -> None:
     async with Site("127.0.0.1") as secret, Site("127.0.0.2", _port(secret)) as harmless:
@@ -367,6 +372,18 @@ async def test_tls_checks_the_name_of_the_url_at_the_pinned_address(tmp_path: Pa
         assert len(site.requests) == 1
 
 
+async def test_international_names_and_paths_are_sent_in_ascii(tmp_path: Path) -> None:
+    server, client = certificate(tmp_path, "xn--strae-oqa.example")
+    async with Site(tls=server) as site:
+        names = Names({"xn--strae-oqa.example": ("127.0.0.1",)})
+        web = GuardedWeb(WebSettings(allow=(site.entry,)), resolver=names, verify=client)
+        got = await web.fetch(f"https://straße.example:{_port(site)}/ü?ö")
+    assert got.origin == "web:xn--strae-oqa.example"
+    (request,) = site.requests
+    assert request.headers["host"] == f"xn--strae-oqa.example:{_port(site)}"
+    assert request.path == "/%C3%BC?%C3%B6"
+
+
 async def test_https_is_not_given_up(tmp_path: Path) -> None:
     server, client = certificate(tmp_path, "good.example")
     async with Site(tls=server) as safe, Site() as unsafe:
@@ -396,6 +413,30 @@ async def test_the_system_knows_localhost() -> None:
     assert {str(address) for address in found} & {"127.0.0.1", "::1"}
     with pytest.raises(ToolError):
         await SystemResolver(5).resolve("no-such-name.invalid")
+
+
+async def test_a_dead_name_server_takes_neither_time_nor_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released, started = threading.Event(), []
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        started.append(host)
+        released.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    resolver = SystemResolver(0.2)
+    try:
+        lookups = (resolver.resolve(f"{number}.example") for number in range(40))
+        ends = await asyncio.gather(*lookups, return_exceptions=True)
+    finally:
+        released.set()
+    codes = [end.code for end in ends if isinstance(end, ToolError)]
+    assert (codes.count("fetch_timeout"), codes.count("fetch_failed")) == (16, 24)
+    assert len(started) == 16
+    while (await asyncio.gather(resolver.resolve("x"), return_exceptions=True))[0] != ():
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.unit.sandbox.web import Names, Site, answer
 
 pytest.importorskip("pydantic_monty")
 ROOT = Path(__file__).resolve().parents[3]
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
 
 
 def test_the_interpreter_is_the_pinned_one() -> None:
@@ -122,6 +123,7 @@ async def test_runs_share_nothing() -> None:
     assert "SECRET" in error.message
 
 
+@needs_proc
 async def test_the_child_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_KEY", "canary")
     process = await ScriptProcess.start(ScriptSettings(), launch)
@@ -133,6 +135,7 @@ async def test_the_child_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> 
         await process.kill()
 
 
+@needs_proc
 async def test_cancelling_ends_the_script_and_its_processes() -> None:
     async with pool_of(settings=ScriptSettings(max_cpu_s=30)) as pool:
         await pool.warm()
@@ -169,6 +172,7 @@ async def test_a_process_that_dies_is_replaced() -> None:
         assert pool._idle[0][0].pid != first.pid
 
 
+@needs_proc
 async def test_processes_are_kept_replaced_and_let_go() -> None:
     settings = ScriptSettings(processes=1, runs_per_process=3, idle_s=0.2)
     async with pool_of(settings=settings) as pool:
