@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -266,6 +267,22 @@ async def test_compressed_answers_are_read_up_to_the_limit(encoding: str) -> Non
         assert (await web.fetch(f"{site.url}/fits")).body == bytes(MIB)
         assert await code_of(web, f"{site.url}/bomb") == "fetch_too_large"
         assert await code_of(web, f"{site.url}/huge") == "fetch_too_large"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw"])
+async def test_a_bomb_never_unpacks_in_memory(encoding: str) -> None:
+    bomb = _bomb(encoding, 60 * MIB)
+    name = {"raw": "deflate"}.get(encoding, encoding)
+    async with Site() as site:
+        site.pages["/"] = answer(bomb, headers={"Content-Encoding": name})
+        web = guarded(site)
+        tracemalloc.start()
+        try:
+            assert await code_of(web, site.url) == "fetch_too_large"
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 8 * MIB
 
 
 async def test_encodings_in_layers_and_unknown_ones_are_not_read() -> None:

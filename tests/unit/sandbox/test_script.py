@@ -116,6 +116,18 @@ async def test_functions_of_the_daemon_check_what_they_get(call: str) -> None:
     assert web.requests == []
 
 
+@pytest.mark.parametrize(("depth", "code"), [(28, ""), (40, "script_failed")])
+async def test_functions_call_each_other_to_a_depth(depth: int, code: str) -> None:
+    source = f"def f(n):\n    return n and f(n - 1)\ndef main():\n    return f({depth})"
+    async with pool_of() as pool:
+        if not code:
+            assert (await pool.run(source)).text == "0"
+        else:
+            error = await failure(pool, source)
+            assert error.code == code
+            assert "RecursionError" in error.message
+
+
 async def test_runs_share_nothing() -> None:
     async with pool_of(settings=ScriptSettings(processes=1)) as pool:
         await pool.run("SECRET = 1\ndef main():\n    global SECRET\n    SECRET = 2")
