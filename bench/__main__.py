@@ -14,7 +14,17 @@ from bench.figure import Figure
 from bench.report import surroundings, table, write_json
 from ruster.testing import short_folder
 
-_NAMES = ("turn", "start", "memory", "connections", "prompt", "engine", "lifecycle", "sandbox")
+_NAMES = (
+    "turn",
+    "start",
+    "memory",
+    "connections",
+    "prompt",
+    "engine",
+    "lifecycle",
+    "sandbox",
+    "scripts",
+)
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -70,8 +71,9 @@ Fault = Callable[[Sequence[bytes]], Iterable[Step]]
 class FakeHttp:
     """``async with Fake() as server:`` listens at ``server.url``; a fake answers in ``respond``.
 
-    ``port`` is the one to listen on, 0 for any. ``split_at`` holds the offsets, counted in bytes of
-    a response, at which it is handed to the network in separate writes (None: after every byte).
+    It listens on ``host`` and ``port`` (0 for any), with TLS where ``tls`` is set. ``split_at``
+    holds the offsets, counted in bytes of a response, at which it is handed to the network in
+    separate writes (None: after every byte).
     """
 
     def __init__(self) -> None:
@@ -79,7 +81,9 @@ class FakeHttp:
         self.requests: list[Recorded] = []
         self.disconnected = asyncio.Event()
         self.url = ""
+        self.host = "127.0.0.1"
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._all_closed = asyncio.Event()
@@ -90,9 +94,9 @@ class FakeHttp:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'https' if self.tls else 'http'}://{self.host}:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -51,6 +51,9 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ),
     ToolError: (
         "tool_failed", "too_many_rounds", "sandbox_missing", "sandbox_refused", "sandbox_failed",
+        "url_refused", "fetch_timeout", "fetch_too_large",
+        "fetch_failed", "script_invalid", "script_failed", "script_timeout", "script_memory",
+        "script_busy", "scripts_missing",
     ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
 from ruster.core.sandbox import Completed, ProcessSpec
+from ruster.core.web import ScriptResult, WebAnswer
 
 __all__ = [
     "ChatModels",
@@ -26,8 +27,10 @@ __all__ = [
     "ProcessSandbox",
     "Provider",
     "Reranker",
+    "ScriptRunner",
     "SessionState",
     "ToolRunner",
+    "WebFetcher",
 ]
 
 
@@ -223,5 +226,36 @@ class ProcessSandbox(Protocol):
         ``sandbox_missing`` when this machine has no sandbox, ``sandbox_refused`` when a grant
         cannot be given, ``sandbox_failed`` when the program could not be started. Cancelling ends
         the program and all its children within a second.
+        """
+        ...
+
+
+class WebFetcher(Protocol):
+    """The one way to addresses that a model, a script, a page or a person chose."""
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> WebAnswer:
+        """Send a GET, HEAD or POST to a public web server and follow its redirects.
+
+        ``headers`` and ``body`` stay with the first origin. Raises ToolError: ``url_refused`` for
+        what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``.
+        """
+        ...
+
+
+class ScriptRunner(Protocol):
+    """Runs the scripts of skills, which are not trusted."""
+
+    async def run(self, source: str, args: Mapping[str, Any] | str | None = None) -> ScriptResult:
+        """Call the script's ``main(args)`` or ``main()``; cancelling ends it at once.
+
+        Raises ToolError: ``script_invalid``, ``script_failed``, ``script_timeout``,
+        ``script_memory``, ``script_busy``, ``scripts_missing``.
         """
         ...
