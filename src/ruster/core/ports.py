@@ -22,9 +22,14 @@ __all__ = [
     "ModelFiles",
     "ModelInfo",
     "ModelList",
+    "ProcessJob",
+    "ProcessResult",
+    "ProcessSandbox",
     "Provider",
     "SessionState",
     "ToolRunner",
+    "WebAnswer",
+    "WebFetcher",
 ]
 
 
@@ -187,4 +192,71 @@ class SessionState(Protocol):
 
     async def forget(self, session_key: str) -> None:
         """Drop it all; raises OSError when some of it stays on the disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessJob:
+    """A program to run: in ``folder``, with nothing of the user's in sight but what is named.
+
+    ``folder`` itself is only visible when it lies in one of the others. The network is closed.
+    """
+
+    argv: tuple[str, ...]
+    folder: Path
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessResult:
+    """How a program ended: ``status`` is negative when a signal ended it, ``cut`` says that it
+    wrote more than is kept."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    cut: bool = False
+
+
+class ProcessSandbox(Protocol):
+    """Runs programs that are not trusted."""
+
+    async def run(self, job: ProcessJob) -> ProcessResult:
+        """Run it to its end; raises ToolError when it cannot be confined or takes too long.
+
+        Cancelling ends the program with all its children within a second.
+        """
+        ...
+
+
+class WebAnswer(Protocol):
+    """What a web server answered; ``origin`` is such as ``web:example.com``."""
+
+    @property
+    def final_url(self) -> str: ...
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def origin(self) -> str: ...
+
+
+class WebFetcher(Protocol):
+    """Asks web servers, never machines of the user's own network; raises ToolError."""
+
+    async def get(self, url: str) -> WebAnswer:
+        """Fetch a page, following redirects."""
+        ...
+
+    async def post(self, url: str, body: str) -> WebAnswer:
+        """Send a body."""
         ...

@@ -1,0 +1,102 @@
+"""Which folders tools may use: the session's own, and those that the settings grant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruster.core.errors import ToolError
+from ruster.core.tools import TurnScope
+from ruster.tools.provenance import work_origin
+from ruster.tools.settings import FolderGrant
+from ruster.tools.typed import WrongUse
+
+__all__ = ["WORK", "Folders", "Place"]
+
+WORK = "work"
+"""The session's own folder for files, inside its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path below a folder that tools may use; ``origin`` is that of the text found there."""
+
+    root: Path
+    parts: tuple[str, ...]
+    own: bool
+    origin: str | None
+
+    @property
+    def path(self) -> Path:
+        """The whole path; for showing, not for opening."""
+        return self.root.joinpath(*self.parts)
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open the folder the path is below; raises OSError."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        if self.own:
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            flags |= os.O_NOFOLLOW
+        fd = os.open(self.root, flags)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+
+class Folders:
+    """Finds the folder a path belongs to. Nothing here touches a file."""
+
+    def __init__(self, grants: Sequence[FolderGrant]) -> None:
+        self._grants = sorted(grants, key=lambda grant: len(grant.path.parts), reverse=True)
+
+    def locate(self, path: str, scope: TurnScope, *, write: bool = False) -> Place:
+        """Return where a path lies, a relative one in the session's own folder; raises WrongUse."""
+        if not path.isprintable():
+            raise WrongUse("the path holds control characters", "give a plain path")
+        given = Path(path).expanduser() if path.startswith("~/") else Path(path)
+        if ".." in given.parts:
+            raise WrongUse(f"{path[:200]} holds '..'", "give the path without '..'")
+        own = scope.folder / WORK
+        whole = own / given
+        if whole.is_relative_to(own):
+            return Place(own, whole.relative_to(own).parts, True, work_origin(scope))
+        for grant in self._grants:
+            if whole.is_relative_to(grant.path):
+                if write and grant.mode != "write":
+                    raise ToolError(f"{grant.path} may be read only")
+                origin = None if grant.trusted else f"file:{whole}"
+                return Place(grant.path, whole.relative_to(grant.path).parts, False, origin)
+        raise WrongUse(
+            f"{path[:200]} is not in a folder that tools may use",
+            f"use a relative path, or one of: {self.told() or 'no other folder is granted'}",
+        )
+
+    def file(self, path: str, scope: TurnScope, *, write: bool = False) -> Place:
+        """Return where a file lies: ``locate`` for paths that are not the folder itself."""
+        place = self.locate(path, scope, write=write)
+        if not place.parts:
+            raise WrongUse(f"{path[:200] or 'the path'} is a folder", "give the path of a file")
+        return place
+
+    def told(self) -> str:
+        """Name the granted folders."""
+        return ", ".join(f"{grant.path} ({grant.mode})" for grant in reversed(self._grants))
+
+    def origin(self, scope: TurnScope) -> str | None:
+        """Return the origin of what a program says that can read every folder."""
+        doubtful = [f"file:{grant.path}" for grant in self._grants if not grant.trusted]
+        return work_origin(scope) or next(iter(doubtful), None)
+
+    def readable(self) -> tuple[Path, ...]:
+        """Return the folders that programs may read only."""
+        return tuple(grant.path for grant in self._grants if grant.mode == "read")
+
+    def writable(self, scope: TurnScope) -> tuple[Path, ...]:
+        """Return the folders that programs may change, the session's own first."""
+        granted = (grant.path for grant in self._grants if grant.mode == "write")
+        return (scope.folder / WORK, *granted)
