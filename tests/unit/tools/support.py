@@ -201,7 +201,7 @@ def builtins(
     return registry
 
 
-def call_of(name: str, **arguments: Any) -> ToolCall:
+def call_of(name: str, /, **arguments: Any) -> ToolCall:
     return ToolCall("c-1", name, arguments)
 
 
