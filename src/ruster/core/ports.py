@@ -13,6 +13,8 @@ from typing import Protocol, runtime_checkable
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
 from ruster.core.messages import Message, ToolCall, ToolSpec
+from ruster.core.sandbox import Completed, ProcessSpec
+from ruster.core.web import WebAnswer
 
 __all__ = [
     "ChatModels",
@@ -22,13 +24,10 @@ __all__ = [
     "ModelFiles",
     "ModelInfo",
     "ModelList",
-    "ProcessJob",
-    "ProcessResult",
     "ProcessSandbox",
     "Provider",
     "SessionState",
     "ToolRunner",
-    "WebAnswer",
     "WebFetcher",
 ]
 
@@ -195,68 +194,34 @@ class SessionState(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessJob:
-    """A program to run: in ``folder``, with nothing of the user's in sight but what is named.
-
-    ``folder`` itself is only visible when it lies in one of the others. The network is closed.
-    """
-
-    argv: tuple[str, ...]
-    folder: Path
-    readable: tuple[Path, ...] = ()
-    writable: tuple[Path, ...] = ()
-    timeout_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """How a program ended: ``status`` is negative when a signal ended it, ``cut`` says that it
-    wrote more than is kept."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-    cut: bool = False
-
-
 class ProcessSandbox(Protocol):
     """Runs programs that are not trusted."""
 
-    async def run(self, job: ProcessJob) -> ProcessResult:
-        """Run it to its end; raises ToolError when it cannot be confined or takes too long.
+    async def run(self, spec: ProcessSpec) -> Completed:
+        """Run a program with nothing but what ``spec`` grants, and wait for its end.
 
-        Cancelling ends the program with all its children within a second.
+        A program that fails, or is ended by a limit, is no error. Raises ``ToolError``:
+        ``sandbox_missing`` when this machine has no sandbox, ``sandbox_refused`` when a grant
+        cannot be given, ``sandbox_failed`` when the program could not be started. Cancelling ends
+        the program and all its children within a second.
         """
         ...
 
 
-class WebAnswer(Protocol):
-    """What a web server answered; ``origin`` is such as ``web:example.com``."""
-
-    @property
-    def final_url(self) -> str: ...
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def content_type(self) -> str: ...
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def origin(self) -> str: ...
-
-
 class WebFetcher(Protocol):
-    """Asks web servers, never machines of the user's own network; raises ToolError."""
+    """The one way to addresses that a model, a script, a page or a person chose."""
 
-    async def get(self, url: str) -> WebAnswer:
-        """Fetch a page, following redirects."""
-        ...
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> WebAnswer:
+        """Send a GET, HEAD or POST to a public web server and follow its redirects.
 
-    async def post(self, url: str, body: str) -> WebAnswer:
-        """Send a body."""
+        ``headers`` and ``body`` stay with the first origin. Raises ToolError: ``url_refused`` for
+        what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``.
+        """
         ...

@@ -59,6 +59,9 @@ def builtin_tools(settings: ToolSettings, ports: ToolPorts) -> Iterator[Tool]:
         yield from (Remember(ports.memory), Recall(ports.memory))
     if ports.sandbox is not None:
         yield Shell(ports.sandbox, folders, settings)
-        yield from (GitStatus(ports.sandbox, folders), GitDiff(ports.sandbox, folders))
+        yield from (
+            GitStatus(ports.sandbox, folders, settings),
+            GitDiff(ports.sandbox, folders, settings),
+        )
         if ports.scripts is not None:
-            yield RunSkillScript(ports.sandbox, ports.scripts, settings.expensive_timeout_s)
+            yield RunSkillScript(ports.sandbox, ports.scripts, settings)

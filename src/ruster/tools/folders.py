@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruster.core.errors import ToolError
+from ruster.core.sandbox import Access, Grant
 from ruster.core.tools import TurnScope
+from ruster.tools.containment import failure
 from ruster.tools.provenance import work_origin
 from ruster.tools.settings import FolderGrant
 from ruster.tools.typed import WrongUse
 
-__all__ = ["WORK", "Folders", "Place"]
+__all__ = ["WORK", "Folders", "Place", "work_folder"]
 
 WORK = "work"
 """The session's own folder for files, inside its folder."""
@@ -33,6 +35,14 @@ class Place:
     def path(self) -> Path:
         """The whole path; for showing, not for opening."""
         return self.root.joinpath(*self.parts)
+
+    @property
+    def real_root(self) -> Path:
+        """The folder without links, as a sandbox wants it (blocks).
+
+        The last name of the session's own folder stays as it is, so that a link there is refused.
+        """
+        return self.root.parent.resolve() / self.root.name if self.own else self.root.resolve()
 
     @contextmanager
     def opened(self) -> Iterator[int]:
@@ -92,11 +102,25 @@ class Folders:
         doubtful = [f"file:{grant.path}" for grant in self._grants if not grant.trusted]
         return work_origin(scope) or next(iter(doubtful), None)
 
-    def readable(self) -> tuple[Path, ...]:
-        """Return the folders that programs may read only."""
-        return tuple(grant.path for grant in self._grants if grant.mode == "read")
+    def grants(self, scope: TurnScope) -> tuple[Grant, ...]:
+        """Return what programs see: the session's own folder, then those granted (blocks).
 
-    def writable(self, scope: TurnScope) -> tuple[Path, ...]:
-        """Return the folders that programs may change, the session's own first."""
-        granted = (grant.path for grant in self._grants if grant.mode == "write")
-        return (scope.folder / WORK, *granted)
+        Granted folders that are not there are left out.
+        """
+        own = Grant(work_folder(scope), Access.WRITE)
+        found = (
+            Grant(grant.path.resolve(), Access(grant.mode))
+            for grant in reversed(self._grants)
+            if grant.path.is_dir()
+        )
+        return (own, *found)
+
+
+def work_folder(scope: TurnScope) -> Path:
+    """Make the session's own folder and return it without links (blocks); raises ToolError."""
+    folder = scope.folder.resolve() / WORK
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise failure(error, f"make {folder}") from error
+    return folder

@@ -6,14 +6,19 @@ what is left runs in the sandbox, where it can change nothing.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field
 
-from ruster.core.ports import ProcessJob, ProcessSandbox
+from ruster.core.ports import ProcessSandbox
+from ruster.core.sandbox import Grant, ProcessSpec
 from ruster.core.tools import Cost, Effect, Outcome, TurnScope
-from ruster.tools.folders import Folders
-from ruster.tools.shell import outcome_of
+from ruster.tools.containment import failure, open_below
+from ruster.tools.folders import Folders, Place
+from ruster.tools.settings import ToolSettings
+from ruster.tools.shell import environment, limits, outcome_of
+from ruster.tools.threads import in_thread
 from ruster.tools.typed import Arguments, TypedTool
 
 __all__ = ["GIT", "GitDiff", "GitStatus"]
@@ -28,6 +33,11 @@ GIT = (
 )
 """How git is started: nothing that a repository names is run."""
 
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+}
 _TIMEOUT_S = 30.0
 
 
@@ -50,19 +60,26 @@ class _GitTool(TypedTool[_ArgumentsT]):
     cost = Cost.MODERATE
     main = "path"
 
-    def __init__(self, sandbox: ProcessSandbox, folders: Folders) -> None:
+    def __init__(self, sandbox: ProcessSandbox, folders: Folders, settings: ToolSettings) -> None:
         self._sandbox = sandbox
         self._folders = folders
+        self._settings = settings
 
     def target(self, arguments: _ArgumentsT, scope: TurnScope) -> str | None:
         return str(self._folders.locate(arguments.path, scope).path)
 
     async def _git(self, arguments: _ArgumentsT, scope: TurnScope, *words: str) -> Outcome:
         place = self._folders.locate(arguments.path, scope)
-        job = ProcessJob(
-            (*GIT, *words), folder=place.path, readable=(place.root,), timeout_s=_TIMEOUT_S
+        root = await in_thread(lambda _: _checked(place))
+        result = await self._sandbox.run(
+            ProcessSpec(
+                (*GIT, *words),
+                folder=root.joinpath(*place.parts),
+                environment=environment() | _ENVIRONMENT,
+                grants=(Grant(root),),
+                limits=limits(_TIMEOUT_S, self._settings),
+            )
         )
-        result = await self._sandbox.run(job)
         outcome = outcome_of(result, place.origin)
         if outcome.failed or outcome.text:
             return outcome
@@ -93,3 +110,15 @@ class GitDiff(_GitTool[_DiffArguments]):
         if arguments.file is not None:
             words += ["--", arguments.file]
         return await self._git(arguments, scope, *words)
+
+
+def _checked(place: Place) -> Path:
+    """Return the granted folder if no link leads on to the repository (blocks).
+
+    Raises ToolError.
+    """
+    try:
+        with place.opened() as root, open_below(root, place.parts):
+            return place.real_root
+    except OSError as error:
+        raise failure(error, f"look at {place.path}") from error

@@ -6,18 +6,20 @@ import asyncio
 
 from pydantic import Field
 
-from ruster.core.ports import ProcessJob, ProcessResult, ProcessSandbox
+from ruster.core.ports import ProcessSandbox
+from ruster.core.sandbox import Access, Completed, Grant, Limits, ProcessSpec
 from ruster.core.tool_ports import SkillScripts
 from ruster.core.tools import Cost, Effect, Outcome, Risk, TurnScope
-from ruster.tools.folders import WORK, Folders
+from ruster.tools.folders import Folders, work_folder
 from ruster.tools.provenance import work_origin
 from ruster.tools.settings import ToolSettings
 from ruster.tools.typed import Arguments, TypedTool
 
-__all__ = ["RunSkillScript", "Shell", "outcome_of"]
+__all__ = ["RunSkillScript", "Shell", "environment", "limits", "outcome_of"]
 
 _RUNS = frozenset({Effect.READS, Effect.WRITES, Effect.EXECUTES})
 _COMMAND_CHARS = 16_384
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class _ShellArguments(Arguments):
@@ -44,14 +46,14 @@ class Shell(TypedTool[_ShellArguments]):
         return arguments.command
 
     async def call(self, arguments: _ShellArguments, scope: TurnScope) -> Outcome:
-        await asyncio.to_thread((scope.folder / WORK).mkdir, mode=0o700, exist_ok=True)
+        grants = await asyncio.to_thread(self._folders.grants, scope)
         result = await self._sandbox.run(
-            ProcessJob(
+            ProcessSpec(
                 ("/bin/sh", "-c", arguments.command),
-                folder=scope.folder / WORK,
-                readable=self._folders.readable(),
-                writable=self._folders.writable(scope),
-                timeout_s=min(arguments.timeout_s, self._settings.expensive_timeout_s),
+                folder=grants[0].path,
+                environment=environment(),
+                grants=grants,
+                limits=limits(arguments.timeout_s, self._settings),
             )
         )
         return outcome_of(result, self._folders.origin(scope))
@@ -72,38 +74,56 @@ class RunSkillScript(TypedTool[_ScriptArguments]):
     cost = Cost.EXPENSIVE
     risk = Risk.MEDIUM
 
-    def __init__(self, sandbox: ProcessSandbox, scripts: SkillScripts, timeout_s: float) -> None:
+    def __init__(
+        self, sandbox: ProcessSandbox, scripts: SkillScripts, settings: ToolSettings
+    ) -> None:
         self._sandbox = sandbox
         self._scripts = scripts
-        self._timeout_s = timeout_s
+        self._settings = settings
 
     def target(self, arguments: _ScriptArguments, scope: TurnScope) -> str | None:
         return f"{arguments.skill_name}/{arguments.script_name}"
 
     async def call(self, arguments: _ScriptArguments, scope: TurnScope) -> Outcome:
         script = await self._scripts.find(scope, arguments.skill_name, arguments.script_name)
-        work = scope.folder / WORK
-        await asyncio.to_thread(work.mkdir, mode=0o700, exist_ok=True)
+        work = await asyncio.to_thread(work_folder, scope)
+        folder = script.folder.resolve()
         result = await self._sandbox.run(
-            ProcessJob(
+            ProcessSpec(
                 (*script.argv, *arguments.args),
-                folder=script.folder,
-                readable=(script.folder,),
-                writable=(work,),
-                timeout_s=self._timeout_s,
+                folder=folder,
+                environment=environment() | {"WORK": str(work)},
+                grants=(Grant(folder), Grant(work, Access.WRITE)),
+                limits=limits(self._settings.expensive_timeout_s, self._settings),
             )
         )
         return outcome_of(result, work_origin(scope))
 
 
-def outcome_of(result: ProcessResult, origin: str | None) -> Outcome:
+def environment() -> dict[str, str]:
+    """Return all that programs of tools find in their environment."""
+    return {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb"}
+
+
+def limits(wall_s: float, settings: ToolSettings) -> Limits:
+    """Return the limits of a program that may take ``wall_s`` seconds.
+
+    They end it before the whole call is ended, so that what it said is told.
+    """
+    wall_s = min(wall_s, settings.expensive_timeout_s * 0.95)
+    return Limits(wall_s=wall_s, cpu_s=wall_s, output_bytes=settings.output_bytes)
+
+
+def outcome_of(result: Completed, origin: str | None) -> Outcome:
     """Turn what a program left into what a tool brought."""
-    text = result.stdout.decode(errors="replace")
     notes = []
-    if result.cut:
+    if result.stdout.truncated or result.stderr.truncated:
         notes.append("[the output was cut]")
-    if result.status:
-        how = f"exit status {result.status}" if result.status > 0 else f"signal {-result.status}"
-        notes.append(f"[{how}]")
-    stderr = "\n".join([*filter(None, [result.stderr.decode(errors="replace").rstrip()]), *notes])
-    return Outcome(text, failed=result.status != 0, origin=origin, stderr=stderr)
+    if result.limit is not None:
+        notes.append(f"[ended at its limit: {result.limit.value}]")
+    elif result.signal is not None:
+        notes.append(f"[signal {result.signal}]")
+    elif result.status:
+        notes.append(f"[exit status {result.status}]")
+    stderr = "\n".join([*filter(None, [result.stderr.text.rstrip()]), *notes])
+    return Outcome(result.stdout.text, failed=not result.succeeded, origin=origin, stderr=stderr)

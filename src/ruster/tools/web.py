@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import ClassVar, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from ruster.core.errors import ToolError
-from ruster.core.ports import WebAnswer, WebFetcher
+from ruster.core.ports import WebFetcher
 from ruster.core.tools import Cost, Effect, Outcome, Risk, TurnScope
+from ruster.core.web import WebAnswer
 from ruster.tools.child import run_child
 from ruster.tools.typed import Arguments, TypedTool
 
@@ -40,11 +40,8 @@ class _WebTool(TypedTool[_ArgumentsT]):
         self._web = web
 
     def target(self, arguments: _ArgumentsT, scope: TurnScope) -> str | None:
-        """Return the host, or the whole text if no host can be told."""
-        try:
-            return urlsplit(arguments.url).hostname or arguments.url
-        except ValueError:
-            return arguments.url
+        """Return the address, since scheme and port belong to what a rule allows."""
+        return arguments.url
 
 
 class HttpGet(_WebTool[_UrlArguments]):
@@ -54,7 +51,7 @@ class HttpGet(_WebTool[_UrlArguments]):
     takes = _UrlArguments
 
     async def call(self, arguments: _UrlArguments, scope: TurnScope) -> Outcome:
-        return _raw(await self._web.get(arguments.url))
+        return _raw(await self._web.fetch(arguments.url))
 
 
 class HttpPost(_WebTool[_PostArguments]):
@@ -67,7 +64,9 @@ class HttpPost(_WebTool[_PostArguments]):
     main = None
 
     async def call(self, arguments: _PostArguments, scope: TurnScope) -> Outcome:
-        return _raw(await self._web.post(arguments.url, arguments.body))
+        return _raw(
+            await self._web.fetch(arguments.url, method="POST", body=arguments.body.encode())
+        )
 
 
 class WebFetch(_WebTool[_UrlArguments]):
@@ -77,7 +76,7 @@ class WebFetch(_WebTool[_UrlArguments]):
     takes = _UrlArguments
 
     async def call(self, arguments: _UrlArguments, scope: TurnScope) -> Outcome:
-        answer = await self._web.get(arguments.url)
+        answer = await self._web.fetch(arguments.url)
         text = answer.text
         if "html" in answer.content_type.lower():
             ended = await run_child("readable", {"html": text}, _PARSE_S)
@@ -85,11 +84,11 @@ class WebFetch(_WebTool[_UrlArguments]):
                 raise ToolError("the page could not be read as HTML; http_get shows it raw")
             text = ended.text
         failed = answer.status not in _OK
-        head = answer.final_url + (f" (status {answer.status})" if failed else "")
+        head = answer.url + (f" (status {answer.status})" if failed else "")
         return Outcome(f"{head}\n\n{text}", failed=failed, origin=answer.origin)
 
 
 def _raw(answer: WebAnswer) -> Outcome:
-    head = f"status {answer.status}, {answer.content_type}, {answer.final_url}"
+    head = f"status {answer.status}, {answer.content_type}, {answer.url}"
     failed = answer.status not in _OK
     return Outcome(f"{head}\n\n{answer.text}", failed=failed, origin=answer.origin)

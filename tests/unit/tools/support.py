@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
-from ruster.core.ports import ProcessJob, ProcessResult, WebAnswer
+from ruster.core.sandbox import Completed, Output, ProcessSpec
 from ruster.core.tools import (
     Action,
     ActionKind,
@@ -22,6 +22,7 @@ from ruster.core.tools import (
     TurnScope,
     Verdict,
 )
+from ruster.core.web import WebAnswer
 from ruster.testing import ManualClock
 from ruster.tools.builtin import ToolPorts, builtin_tools
 from ruster.tools.gate import Gate
@@ -112,47 +113,57 @@ class PlainProcesses:
     """Runs programs without confining them; remembers what it was asked."""
 
     def __init__(self, *, dry: bool = False) -> None:
-        self.jobs: list[ProcessJob] = []
+        self.jobs: list[ProcessSpec] = []
         self.dry = dry
 
-    async def run(self, job: ProcessJob) -> ProcessResult:
+    async def run(self, job: ProcessSpec) -> Completed:
         self.jobs.append(job)
         if self.dry:
-            return ProcessResult(0, b"", b"")
+            return completed(0)
         process = await asyncio.create_subprocess_exec(
             *job.argv,
             cwd=job.folder,
+            env=job.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         stdout, stderr = await process.communicate()
         assert process.returncode is not None
-        return ProcessResult(process.returncode, stdout, stderr)
+        return completed(process.returncode, stdout, stderr)
 
 
-@dataclass(frozen=True)
-class Answer:
-    text: str = "<p>hello</p>"
-    content_type: str = "text/html; charset=utf-8"
-    status: int = 200
-    final_url: str = "https://example.com/a"
-    origin: str = "web:example.com"
+def completed(status: int, stdout: bytes = b"", stderr: bytes = b"") -> Completed:
+    killed = -status if status < 0 else None
+    shown = status if status >= 0 else None
+    return Completed(shown, killed, None, Output(stdout), Output(stderr), 0.1, 0.1)
+
+
+def web_answer(
+    text: str = "<p>hello</p>",
+    content_type: str = "text/html; charset=utf-8",
+    status: int = 200,
+) -> WebAnswer:
+    url = "https://example.com/a"
+    return WebAnswer(url, status, content_type, text.encode(), text, "web:example.com")
 
 
 @dataclass
 class FakeWeb:
     """A web server that always says the same."""
 
-    answer: WebAnswer = field(default_factory=Answer)
+    answer: WebAnswer = field(default_factory=web_answer)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    async def get(self, url: str) -> WebAnswer:
-        self.asked.append(("GET", url))
-        return self.answer
-
-    async def post(self, url: str, body: str) -> WebAnswer:
-        self.asked.append(("POST", url, body))
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> WebAnswer:
+        self.asked.append((method, url, body.decode()))
         return self.answer
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import Outcome, TurnScope
-from ruster.tools import containment
 from ruster.tools.folders import Folders
 from ruster.tools.listing import FileSearch
 from ruster.tools.settings import FolderGrant, ToolSettings
@@ -102,7 +101,7 @@ async def test_a_failed_write_leaves_nothing(
     def full(fd: int) -> None:
         raise OSError(28, "full")
 
-    monkeypatch.setattr(containment.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     outcome = await run(scope, "file_write", path="a", content="new")
     assert outcome.text.endswith("no space is left on the disk")
     assert names(scope.folder / "work") == ["a"]
@@ -119,7 +118,7 @@ async def test_a_cancelled_write_leaves_nothing(
         loop.call_soon_threadsafe(reached.set)
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
 
-    monkeypatch.setattr(containment.os, "fsync", slow)
+    monkeypatch.setattr(os, "fsync", slow)
     task = spawn(run(scope, "file_write", path="a", content="new"), name="write")
     await reached.wait()
     assert len(names(scope.folder / "work")) == 1  # the temporary file

@@ -16,7 +16,6 @@ from ruster.tools.programs.readable import readable
 from ruster.tools.runs import RunFolders
 from ruster.tools.settings import ToolSettings
 from tests.unit.tools.support import (
-    Answer,
     FakeAsker,
     FakeWeb,
     Rules,
@@ -24,6 +23,7 @@ from tests.unit.tools.support import (
     call_of,
     registry_of,
     scope_in,
+    web_answer,
 )
 
 PAGE = """<!doctype html><html><head><title>The  page</title><style>p{}</style>
@@ -54,18 +54,18 @@ def test_broken_pages_are_read_somehow(html: str) -> None:
 
 
 async def test_a_page_is_read_as_text_and_doubtful(tmp_path: Path) -> None:
-    web, rules = FakeWeb(Answer(PAGE)), Rules()
+    web, rules = FakeWeb(web_answer(PAGE)), Rules()
     registry = builtins(web=web, rules=rules)
     scope = scope_in(tmp_path)
     outcome = await registry.run(scope, call_of("web_fetch", url="https://example.com/b"))
     assert outcome.text.startswith("https://example.com/a\n\nThe page\n\n# Head & line\nSome bold")
     assert scope.taint.origins == {"web:example.com"}
-    assert rules.seen[0].target == "example.com"
-    assert web.asked == [("GET", "https://example.com/b")]
+    assert rules.seen[0].target == "https://example.com/b"
+    assert web.asked == [("GET", "https://example.com/b", "")]
 
 
 async def test_failures_of_the_web_are_doubtful_too(tmp_path: Path) -> None:
-    web = FakeWeb(Answer("gone", "text/plain", 404))
+    web = FakeWeb(web_answer("gone", "text/plain", 404))
     registry = builtins(web=web)
     scope = scope_in(tmp_path)
     outcome = await registry.run(scope, call_of("web_fetch", url="https://example.com"))
@@ -81,9 +81,9 @@ async def test_raw_requests(tmp_path: Path) -> None:
     got = await registry.run(scope, call_of("http_get", url="https://a.example/x?y"))
     assert got.text.endswith("\n\n<p>hello</p>")
     await registry.run(scope, call_of("http_post", url="http://[::1", body="b"))
-    assert web.asked == [("GET", "https://a.example/x?y"), ("POST", "http://[::1", "b")]
+    assert web.asked == [("GET", "https://a.example/x?y", ""), ("POST", "http://[::1", "b")]
     get, post = rules.seen
-    assert (get.target, get.risk) == ("a.example", Risk.MEDIUM)
+    assert (get.target, get.risk) == ("https://a.example/x?y", Risk.MEDIUM)
     assert (post.target, post.risk) == ("http://[::1", Risk.HIGH)
     assert post.effects == {Effect.NETWORK, Effect.SPENDS}
 

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from ruster.core.ports import ProcessResult
+from ruster.core.sandbox import Access, Completed, Grant, Limit, Output
 from ruster.core.tool_ports import SkillScript
 from ruster.core.tools import TurnScope
 from ruster.tools.settings import FolderGrant, ToolSettings
 from ruster.tools.shell import RunSkillScript, outcome_of
-from tests.unit.tools.support import PlainProcesses, Rules, builtins, call_of, scope_in
+from tests.unit.tools.support import (
+    PlainProcesses,
+    Rules,
+    builtins,
+    call_of,
+    completed,
+    scope_in,
+)
 
 
 def git(folder: Path, *words: str) -> None:
@@ -44,7 +51,10 @@ async def test_a_command_sees_the_granted_folders_and_no_others(
     scope: TurnScope, tmp_path: Path
 ) -> None:
     sandbox = PlainProcesses(dry=True)
+    for name in ("notes", "code"):
+        (tmp_path / name).mkdir()
     grants = (
+        FolderGrant(path=tmp_path / "gone", trusted=True),
         FolderGrant(path=tmp_path / "notes", trusted=True),
         FolderGrant(path=tmp_path / "code", mode="write"),
     )
@@ -52,9 +62,12 @@ async def test_a_command_sees_the_granted_folders_and_no_others(
     registry = builtins(settings, sandbox=sandbox)
     outcome = await registry.run(scope, call_of("shell", command="make", timeout_s=3000))
     (job,) = sandbox.jobs
-    assert job.readable == (tmp_path / "notes",)
-    assert job.writable == (scope.folder / "work", tmp_path / "code")
-    assert (job.folder, job.timeout_s) == (scope.folder / "work", 100)
+    assert job.grants == (
+        Grant(scope.folder / "work", Access.WRITE),
+        Grant(tmp_path / "code", Access.WRITE),
+        Grant(tmp_path / "notes"),
+    )
+    assert (job.folder, job.limits.wall_s) == (scope.folder / "work", 95)
     assert outcome.origin == f"file:{tmp_path}/code"  # it may print what others wrote there
 
 
@@ -87,10 +100,14 @@ async def test_a_page_of_doubtful_output_is_doubtful(scope: TurnScope) -> None:
 
 
 def test_what_a_program_left_is_told() -> None:
-    killed = outcome_of(ProcessResult(-9, b"\xff", b"", cut=True), None)
-    assert killed.failed
-    assert killed.stderr == "[the output was cut]\n[signal 9]"
-    assert killed.text == "\ufffd"
+    killed = outcome_of(completed(-9, b"\xff"), None)
+    assert (killed.text, killed.failed, killed.stderr) == ("\ufffd", True, "[signal 9]")
+    ended = Completed(None, 9, Limit.WALL, Output(b"x", truncated=True), Output(b"e\n"), 1, 1)
+    assert outcome_of(ended, "file:work").stderr.splitlines() == [
+        "e",
+        "[the output was cut]",
+        "[ended at its limit: wall]",
+    ]
 
 
 class Scripts:
@@ -106,12 +123,12 @@ async def test_a_script_of_a_skill_runs_in_the_skill(scope: TurnScope, tmp_path:
     (skill / "scripts").mkdir(parents=True)
     (skill / "scripts" / "hi.sh").write_text('pwd; printf "<%s>" "$@"')
     sandbox = PlainProcesses()
-    tool = RunSkillScript(sandbox, Scripts(skill), 5)
+    tool = RunSkillScript(sandbox, Scripts(skill), ToolSettings())
     arguments = {"skill_name": "greet", "script_name": "hi.sh", "args": ["a b", "$(id)"]}
     outcome = await tool.invoke(arguments, scope)
     assert outcome.text == f"{skill}\n<a b><$(id)>"
-    assert sandbox.jobs[0].readable == (skill,)
-    assert sandbox.jobs[0].writable == (scope.folder / "work",)
+    work = Grant(scope.folder / "work", Access.WRITE)
+    assert sandbox.jobs[0].grants == (Grant(skill), work)
 
 
 @pytest.fixture
