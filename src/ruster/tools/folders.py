@@ -79,8 +79,10 @@ class Folders:
             if whole.is_relative_to(grant.path):
                 if write and grant.mode != "write":
                     raise ToolError(f"{grant.path} may be read only")
+                _check_apart(grant, scope)
                 origin = None if grant.trusted else f"file:{whole}"
-                return Place(grant.path, whole.relative_to(grant.path).parts, False, origin)
+                root = self._root_of(whole)
+                return Place(root, whole.relative_to(root).parts, False, origin)
         raise WrongUse(
             f"{path[:200]} is not in a folder that tools may use",
             f"use a relative path, or one of: {self.told() or 'no other folder is granted'}",
@@ -109,11 +111,22 @@ class Folders:
         """
         own = Grant(work_folder(scope), Access.WRITE)
         found = (
-            Grant(grant.path.resolve(), Access(grant.mode))
+            Grant(self._real(grant.path), Access(grant.mode))
             for grant in reversed(self._grants)
-            if grant.path.is_dir()
+            if grant.path.is_dir() and not _holds(grant, scope)
         )
         return (own, *found)
+
+    def _real(self, path: Path) -> Path:
+        root = self._root_of(path)
+        return root.resolve() / path.relative_to(root)
+
+    def _root_of(self, path: Path) -> Path:
+        """Return the outermost folder around a path: its name alone nobody can change.
+
+        A folder inside one that may be written can be exchanged for a link to anywhere.
+        """
+        return next(it.path for it in reversed(self._grants) if path.is_relative_to(it.path))
 
 
 def work_folder(scope: TurnScope) -> Path:
@@ -124,3 +137,15 @@ def work_folder(scope: TurnScope) -> Path:
     except OSError as error:
         raise failure(error, f"make {folder}") from error
     return folder
+
+
+def _holds(grant: FolderGrant, scope: TurnScope) -> bool:
+    return scope.folder.is_relative_to(grant.path)
+
+
+def _check_apart(grant: FolderGrant, scope: TurnScope) -> None:
+    if _holds(grant, scope):
+        raise ToolError(
+            f"{grant.path} holds ruster's own files and is not used; "
+            "grant folders below it in tools.folders"
+        )

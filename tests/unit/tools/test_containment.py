@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ruster.core.errors import ToolError
 from ruster.core.tools import Outcome, TurnScope
+from ruster.tools.folders import Folders
 from ruster.tools.settings import FolderGrant, ToolSettings
 from tests.unit.tools.support import builtins, call_of, scope_in
 
@@ -285,8 +287,6 @@ def test_some_folders_are_never_granted(path: str) -> None:
 
 
 def test_the_deepest_grant_counts(tmp_path: Path) -> None:
-    from ruster.tools.folders import Folders
-
     grants = (
         FolderGrant(path=tmp_path, mode="write"),
         FolderGrant(path=tmp_path / "sealed", trusted=True),
@@ -295,4 +295,49 @@ def test_the_deepest_grant_counts(tmp_path: Path) -> None:
     scope = scope_in(Path("/nowhere"))
     assert folders.locate(f"{tmp_path}/a", scope, write=True).parts == ("a",)
     sealed = folders.locate(f"{tmp_path}/sealed/a", scope)
-    assert (sealed.root, sealed.origin) == (tmp_path / "sealed", None)
+    assert (sealed.path, sealed.origin) == (tmp_path / "sealed" / "a", None)
+    with pytest.raises(ToolError, match="read only"):
+        folders.locate(f"{tmp_path}/sealed/a", scope, write=True)
+
+
+async def test_a_granted_folder_that_became_a_link_leads_nowhere(
+    scope: TurnScope, tmp_path: Path
+) -> None:
+    outer, outside = tmp_path / "outer", tmp_path / "outside"
+    outer.mkdir()
+    (outer / "inner").symlink_to(outside)  # as a command may do, where the outer one is writable
+    inner = FolderGrant(path=outer / "inner", mode="write")
+    nested = builtins(ToolSettings(folders=(FolderGrant(path=outer, mode="write"), inner)))
+    read = await nested.run(scope, call_of("file_read", path=f"{outer}/inner/secret"))
+    assert read.failed
+    write = await nested.run(scope, call_of("file_write", path=f"{outer}/inner/new", content="x"))
+    assert write.failed
+    assert untouched(scope)
+    alone = builtins(ToolSettings(folders=(inner,)))  # the control: a link of the user's own
+    read = await alone.run(scope, call_of("file_read", path=f"{outer}/inner/secret"))
+    assert read.text == SECRET
+
+
+def test_programs_are_not_granted_what_a_link_leads_to(tmp_path: Path) -> None:
+    for name in ("session", "outer", "outside"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "outer" / "inner").symlink_to(tmp_path / "outside")
+    settings = [FolderGrant(path=tmp_path / it, mode="write") for it in ("outer", "outer/inner")]
+    granted = Folders(settings).grants(scope_in(tmp_path / "session"))
+    assert [it.path.relative_to(tmp_path) for it in granted] == [
+        Path("session/work"),
+        Path("outer"),
+        Path("outer/inner"),  # a link, which the sandbox refuses
+    ]
+
+
+async def test_a_folder_around_the_sessions_is_not_used(scope: TurnScope, tmp_path: Path) -> None:
+    registry = builtins(ToolSettings(folders=(FolderGrant(path=tmp_path, mode="write"),)))
+    for outcome in (
+        await registry.run(scope, call_of("file_read", path=f"{scope.folder}/history.jsonl")),
+        await registry.run(scope, call_of("file_write", path=f"{tmp_path}/x", content="x")),
+    ):
+        assert outcome.failed
+        assert "ruster's own files" in outcome.text
+    assert [it.path for it in Folders(()).grants(scope)] == [scope.folder / "work"]
+    assert len(Folders([FolderGrant(path=tmp_path)]).grants(scope)) == 1
