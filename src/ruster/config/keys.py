@@ -69,6 +69,7 @@ _ALIASES = {
     "RUSTER_PROXY_URL": "llm.proxy_url",
     "RUSTER_PROXY_AUTH_TOKEN": "llm.proxy_auth_token",
     "RUSTER_FALLBACK_MODELS": "llm.fallback_models",
+    "RUSTER_TOOL_OUTPUT_LINES": "tools.output_lines",
 }
 NOT_SETTINGS = frozenset(
     {"RUSTER_CONFIG_DIR", "RUSTER_DATA_DIR", "RUSTER_CACHE_DIR", "RUSTER_ENV_FILE"}

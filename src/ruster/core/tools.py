@@ -107,13 +107,14 @@ class Outcome:
     """What a tool call brought: ``text`` is for the model.
 
     ``failed`` calls may carry a ``hint`` on how to try again; ``origin`` names where text came
-    from that must not be trusted.
+    from that must not be trusted; ``stderr`` is what a program wrote beside its result.
     """
 
     text: str
     failed: bool = False
     hint: str | None = None
     origin: str | None = None
+    stderr: str = ""
 
 
 class Tool(Protocol):

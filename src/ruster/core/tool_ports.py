@@ -1,0 +1,70 @@
+"""What single tools need of the rest of the house, as Protocols; a tool whose port is not there is
+not offered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ruster.core.messages import Message
+from ruster.core.tools import TurnScope
+
+__all__ = ["Asker", "ConversationView", "MemoryPort", "Recollection", "SkillScript", "SkillScripts"]
+
+
+class ConversationView(Protocol):
+    """What a turn's own session can be asked."""
+
+    async def model(self, scope: TurnScope) -> str:
+        """Return the full name of the session's model."""
+        ...
+
+    async def tail(self, scope: TurnScope, limit: int) -> tuple[int, Sequence[Message]]:
+        """Return how many messages there are, and the last ``limit`` of them."""
+        ...
+
+
+class Asker(Protocol):
+    """Puts a question to the person of a session."""
+
+    async def question(self, text: str, scope: TurnScope) -> str | None:
+        """Return the answer, or None when none came in time. Cancelling withdraws it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """Something remembered; ``origin`` names where it came from when that is not to be trusted."""
+
+    text: str
+    origin: str | None = None
+
+
+class MemoryPort(Protocol):
+    """What is kept beyond a conversation; both raise errors of the tree."""
+
+    async def remember(self, scope: TurnScope, text: str) -> None:
+        """Keep a fact; ``scope.taint`` tells whether it may be somebody else's words."""
+        ...
+
+    async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
+        """Return what fits the query best, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SkillScript:
+    """A script of a skill: the skill's folder, and how to start it there."""
+
+    folder: Path
+    argv: tuple[str, ...]
+
+
+class SkillScripts(Protocol):
+    """Finds the scripts of skills."""
+
+    async def find(self, scope: TurnScope, skill: str, script: str) -> SkillScript:
+        """Return a script below the skill's ``scripts/``; raises ToolError."""
+        ...

@@ -1,0 +1,83 @@
+"""A tool as the registry holds it, ours and those of others alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruster.core.messages import ToolSpec
+from ruster.core.tools import Action, Cost, Effect, Outcome, Risk, Tool, TurnScope
+from ruster.tools.typed import TypedTool
+
+__all__ = ["Entry", "spec_bytes"]
+
+_WRAPPING_BYTES = len('{"type":"function","function":},')
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tool with what is derived from it."""
+
+    tool: Tool
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Its name, description and parameters."""
+        return self.tool.spec
+
+    @property
+    def expensive(self) -> bool:
+        """Whether a call may take minutes."""
+        return self.tool.cost is Cost.EXPENSIVE
+
+    @property
+    def whole(self) -> bool:
+        """Whether its output is shown in whole."""
+        return isinstance(self.tool, TypedTool) and self.tool.paged
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call waits for a person."""
+        return isinstance(self.tool, TypedTool) and self.tool.waits
+
+    @property
+    def main(self) -> str | None:
+        """The argument meant by a bare text: the tool's choice, or the only one there can be."""
+        if isinstance(self.tool, TypedTool) and self.tool.main is not None:
+            return self.tool.main
+        for key in ("required", "properties"):
+            names = list(self.spec.parameters.get(key, ()))
+            if len(names) == 1:
+                return str(names[0])
+        return None
+
+    def permitted(self, scope: TurnScope) -> bool:
+        """Whether the user of this turn may use it at all."""
+        return scope.privileged or not self.tool.effects
+
+    def action(self, arguments: Mapping[str, Any], scope: TurnScope) -> Action:
+        """Return a call with its arguments as they will be used; raises ToolError."""
+        name, effects = self.spec.name, self.tool.effects
+        if not isinstance(self.tool, TypedTool):
+            return Action(name, dict(arguments), effects, _risk(effects))
+        checked = self.tool.check(arguments)
+        used = checked.model_dump(mode="json", exclude_unset=True)
+        return Action(name, used, effects, self.tool.risk, self.tool.target(checked, scope))
+
+    async def invoke(self, action: Action, scope: TurnScope) -> Outcome:
+        """Do what the action says."""
+        return await self.tool.invoke(action.arguments, scope)
+
+
+def spec_bytes(spec: ToolSpec) -> int:
+    """Return how many bytes a tool takes in a request, as most providers write it."""
+    body = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+    return len(json.dumps(body, ensure_ascii=False).encode(errors="replace")) + _WRAPPING_BYTES
+
+
+def _risk(effects: frozenset[Effect]) -> Risk:
+    if effects & {Effect.EXECUTES, Effect.SPENDS}:
+        return Risk.HIGH
+    return Risk.MEDIUM if effects & {Effect.WRITES, Effect.NETWORK} else Risk.LOW

@@ -1,0 +1,96 @@
+"""Turns a web page into the text that a reader sees.
+
+Parsers of HTML can be made to take very long; so this process is made to be killed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+
+__all__ = ["main", "readable"]
+
+_HIDDEN = {"script", "style", "noscript", "template", "svg", "nav", "footer", "form", "head"}
+_BLOCKS = {
+    *("p", "div", "section", "article", "main", "header", "aside", "ul", "ol", "dl", "dt", "dd"),
+    *("table", "tr", "blockquote", "figure", "figcaption", "pre", "br", "hr", "li"),
+    *("h1", "h2", "h3", "h4", "h5", "h6"),
+}
+_HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = ""
+        self._parts: list[str] = []
+        self._hidden: list[str] = []
+        self._in_title = False
+        self._in_pre = 0
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, one block a line."""
+        lines = (line.rstrip() for line in "".join(self._parts).split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "title":
+            self._in_title = True
+        elif tag == "body":  # a head that was never closed
+            self._hidden.clear()
+        elif tag in _HIDDEN:
+            self._hidden.append(tag)
+        elif tag in _BLOCKS:
+            self._break(_HEADINGS.get(tag, "- " if tag == "li" else ""))
+        elif tag in ("td", "th"):
+            self._parts.append(" | ")
+        self._in_pre += tag == "pre"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "title":
+            self._in_title = False
+        elif tag in self._hidden:
+            while self._hidden.pop() != tag:
+                pass
+        elif tag in _BLOCKS:
+            self._break("")
+        if tag == "pre" and self._in_pre:
+            self._in_pre -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+        elif not self._hidden:
+            text = data if self._in_pre else re.sub(r"\s+", " ", data)
+            starts = not self._parts or self._parts[-1].endswith("\n")
+            self._parts.append(text if self._in_pre or not starts else text.lstrip())
+
+    def _break(self, mark: str) -> None:
+        if self._parts and not self._parts[-1].endswith("\n"):
+            self._parts.append("\n")
+        if mark.startswith("#") and self._parts:
+            self._parts.append("\n")
+        if mark:
+            self._parts.append(mark)
+
+
+def readable(html: str) -> str:
+    """Return a page's title and text."""
+    page = _Page()
+    page.feed(html)
+    page.close()
+    title = " ".join(page.title.split())
+    return f"{title}\n\n{page.text}".strip()
+
+
+def main() -> None:
+    """Print the text of the page that is given as ``html``."""
+    text = readable(json.load(sys.stdin)["html"])
+    sys.stdout.buffer.write(text.encode(errors="replace"))
+
+
+if __name__ == "__main__":
+    main()

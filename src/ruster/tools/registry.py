@@ -1,0 +1,161 @@
+"""The one registry of tools and the one way to run them."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+
+import structlog
+
+from ruster.core.errors import RusterError, ToolError
+from ruster.core.messages import Message, ToolCall, ToolSpec
+from ruster.core.tools import Action, Effect, Outcome, Tool, TurnScope
+from ruster.tools.entry import Entry
+from ruster.tools.gate import Gate
+from ruster.tools.preview import preview
+from ruster.tools.provenance import note_taint
+from ruster.tools.retrieval import ToolIndex, last_user_message, used_tools
+from ruster.tools.runs import CallRecord, Run, RunFolders
+from ruster.tools.settings import ToolSettings
+from ruster.tools.threads import in_thread
+from ruster.tools.typed import TOOL_NAME, WrongUse
+
+__all__ = ["ToolRegistry"]
+
+_log = structlog.stdlib.get_logger("ruster.tools")
+_PAGING = "paginate_tool_output"
+_CHANGES = frozenset({Effect.WRITES, Effect.EXECUTES})
+_MAX_TURNS = 256
+
+
+class ToolRegistry:
+    """Implements ``core.tools.Toolbox``. Models, ``/tool`` texts and plans all come here."""
+
+    def __init__(self, gate: Gate, runs: RunFolders, settings: ToolSettings) -> None:
+        self._gate = gate
+        self._runs = runs
+        self._settings = settings
+        self._entries: dict[str, Entry] = {}
+        self._index: ToolIndex | None = None
+        self._slots = asyncio.Semaphore(settings.parallel_calls)
+        self._messages: OrderedDict[str, str] = OrderedDict()
+
+    def add(self, *tools: Tool) -> None:
+        """Take tools in, but for those the settings disable; raises ToolError for bad names."""
+        for tool in tools:
+            name = tool.spec.name
+            if not TOOL_NAME.match(name):
+                raise ToolError(
+                    f"a tool may not be called {name[:100]!r}; use 1 to 64 of a-z, 0-9, '_' and '-'"
+                )
+            if name in self._entries:
+                raise ToolError(f"there is a tool {name!r} already; give this one another name")
+            if name not in self._settings.disabled:
+                self._entries[name] = Entry(tool)
+        self._entries = dict(sorted(self._entries.items()))
+        self._index = None
+
+    def remove(self, name: str) -> None:
+        """Let go of a tool; calls that run go on."""
+        self._entries.pop(name, None)
+        self._index = None
+
+    def available(self, scope: TurnScope) -> tuple[Entry, ...]:
+        """Return the tools that this turn's user may use, in order of names."""
+        return tuple(
+            entry
+            for entry in self._entries.values()
+            if entry.permitted(scope) and (scope.attended or not entry.waits)
+        )
+
+    def find(self, name: str, scope: TurnScope) -> Entry:
+        """Return a tool; raises WrongUse with the names that come near."""
+        entry = self._entries.get(name)
+        names = [it.spec.name for it in self.available(scope)]
+        if entry is not None and entry.permitted(scope):
+            return entry
+        if entry is not None:
+            raise ToolError(f"{name} is for the owner of this machine's ruster only")
+        near = _near(name[:100], names)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"available: {', '.join(names)}"
+        raise WrongUse(f"there is no tool {name[:100]!r}", hint)
+
+    async def offer(self, scope: TurnScope, messages: Sequence[Message]) -> tuple[ToolSpec, ...]:
+        """Choose the tools for a conversation's next step: used ones, the core, what fits."""
+        message = last_user_message(messages)
+        self.hear(scope, message)
+        if self._index is None:
+            self._index = ToolIndex([entry.spec for entry in self._entries.values()])
+        used = used_tools(messages)
+        first = [*([_PAGING] if used else []), *used, *self._settings.core]
+        permitted = frozenset(entry.spec.name for entry in self.available(scope))
+        return self._index.choose(first, permitted, message, self._settings.offer_bytes)
+
+    def hear(self, scope: TurnScope, message: str) -> None:
+        """Note what the user said in a turn, for the records of its calls."""
+        self._messages[scope.turn] = message
+        while len(self._messages) > _MAX_TURNS:
+            self._messages.popitem(last=False)
+
+    async def run(self, scope: TurnScope, call: ToolCall, said: str = "") -> Outcome:
+        """Check, decide, ask if need be, run; ``said`` is the assistant's text so far."""
+        try:
+            entry = self.find(call.name, scope)
+            action = entry.action(call.arguments, scope)
+            if (refusal := await self._gate.refusal(action, scope)) is not None:
+                return Outcome(refusal, failed=True)
+            async with nullcontext() if entry.waits else self._slots:
+                return await self._execute(entry, action, scope, said)
+        except WrongUse as error:
+            return Outcome(error.message, failed=True, hint=error.hint)
+        except RusterError as error:
+            return Outcome(error.message, failed=True)
+
+    async def _execute(self, entry: Entry, action: Action, scope: TurnScope, said: str) -> Outcome:
+        message = self._messages.get(scope.turn, "")
+        record = CallRecord(action.tool, action.arguments, message, said)
+
+        def begin(_: object) -> Run:
+            if entry.tool.effects & _CHANGES:  # before, since it may be ended in the middle
+                note_taint(scope)
+            return self._runs.begin(scope, record)
+
+        run = await in_thread(begin)
+        outcome = await self._invoke(entry, action, scope)
+        if outcome.origin is not None:
+            scope.taint.mark(outcome.origin)
+        await in_thread(lambda _: self._runs.finish(run, outcome))
+        shown = preview(outcome, run.uuid, self._settings, whole=entry.whole)
+        return replace(outcome, text=shown, stderr="")
+
+    async def _invoke(self, entry: Entry, action: Action, scope: TurnScope) -> Outcome:
+        """Run a tool with a time limit; whatever it fails with is an outcome."""
+        own = self._settings
+        limit_s = own.expensive_timeout_s if entry.expensive else own.timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await entry.invoke(action, scope)
+        except WrongUse as error:
+            return Outcome(error.message, failed=True, hint=error.hint)
+        except RusterError as error:
+            return Outcome(error.message, failed=True)
+        except TimeoutError:
+            text = f"{action.tool} took longer than {limit_s:g} seconds and was ended"
+            return Outcome(text, failed=True, hint="ask for less at once")
+        except Exception:  # noqa: BLE001 - tools may be anybody's
+            _log.exception("tool_broke", tool=action.tool)
+            return Outcome(f"{action.tool} broke; the log says why", failed=True)
+
+
+def _near(name: str, names: Sequence[str]) -> list[str]:
+    """Return the names that come near, whatever the order of their words."""
+    by_words = {_in_order(it): it for it in names}
+    return [by_words[it] for it in difflib.get_close_matches(_in_order(name), [*by_words], 3)]
+
+
+def _in_order(name: str) -> str:
+    return "_".join(sorted(name.lower().replace("-", "_").split("_")))

@@ -1,0 +1,146 @@
+"""Tools about the web, the conversation, the time and the memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ruster.core.tool_ports import Recollection
+from ruster.core.tools import Effect, Risk, TurnScope
+from ruster.testing import ManualClock
+from ruster.tools.builtin import ToolPorts, builtin_tools
+from ruster.tools.programs.readable import readable
+from ruster.tools.runs import RunFolders
+from ruster.tools.settings import ToolSettings
+from tests.unit.tools.support import (
+    FakeAsker,
+    FakeWeb,
+    Rules,
+    builtins,
+    call_of,
+    registry_of,
+    scope_in,
+    web_answer,
+)
+
+PAGE = """<!doctype html><html><head><title>The  page</title><style>p{}</style>
+<script>alert("x")</script><body><nav><a href=/>Home</a></nav>
+<h1>Head &amp; line</h1><p>Some <b>bold</b>
+text.</p><ul><li>one</li><li>two</ul><pre>a
+  b</pre><table><tr><td>1<td>2</table><footer>foot</footer><p>end"""
+
+
+def test_a_page_becomes_what_a_reader_sees() -> None:
+    assert readable(PAGE).splitlines() == [
+        "The page",
+        "",
+        "# Head & line",
+        "Some bold text.",
+        "- one",
+        "- two",
+        "a",
+        "  b",
+        " | 1 | 2",
+        "end",
+    ]
+
+
+@pytest.mark.parametrize("html", ["", "<", "<a <b <c", "</p></p></nav>", "<nav>", "&#xffffffff;"])
+def test_broken_pages_are_read_somehow(html: str) -> None:
+    assert isinstance(readable(html), str)
+
+
+async def test_a_page_is_read_as_text_and_doubtful(tmp_path: Path) -> None:
+    web, rules = FakeWeb(web_answer(PAGE)), Rules()
+    registry = builtins(web=web, rules=rules)
+    scope = scope_in(tmp_path)
+    outcome = await registry.run(scope, call_of("web_fetch", url="https://example.com/b"))
+    assert outcome.text.startswith("https://example.com/a\n\nThe page\n\n# Head & line\nSome bold")
+    assert scope.taint.origins == {"web:example.com"}
+    assert rules.seen[0].target == "https://example.com/b"
+    assert web.asked == [("GET", "https://example.com/b", "")]
+
+
+async def test_failures_of_the_web_are_doubtful_too(tmp_path: Path) -> None:
+    web = FakeWeb(web_answer("gone", "text/plain", 404))
+    registry = builtins(web=web)
+    scope = scope_in(tmp_path)
+    outcome = await registry.run(scope, call_of("web_fetch", url="https://example.com"))
+    assert outcome.failed
+    assert outcome.text == "https://example.com/a (status 404)\n\ngone"
+    assert scope.taint
+
+
+async def test_raw_requests(tmp_path: Path) -> None:
+    web, rules = FakeWeb(), Rules()
+    registry = builtins(web=web, rules=rules)
+    scope = scope_in(tmp_path)
+    got = await registry.run(scope, call_of("http_get", url="https://a.example/x?y"))
+    assert got.text.endswith("\n\n<p>hello</p>")
+    await registry.run(scope, call_of("http_post", url="http://[::1", body="b"))
+    assert web.asked == [("GET", "https://a.example/x?y", ""), ("POST", "http://[::1", "b")]
+    get, post = rules.seen
+    assert (get.target, get.risk) == ("https://a.example/x?y", Risk.MEDIUM)
+    assert (post.target, post.risk) == ("http://[::1", Risk.HIGH)
+    assert post.effects == {Effect.NETWORK, Effect.SPENDS}
+
+
+async def test_the_session_tells_about_itself(tmp_path: Path) -> None:
+    registry = builtins()
+    scope = scope_in(tmp_path)
+    info = await registry.run(scope, call_of("model_info"))
+    assert info.text == "provider=ollama\nmodel=llama3.2\nsession_id=work"
+    tail = json.loads((await registry.run(scope, call_of("session_tail"))).text)
+    assert (tail["total_messages"], tail["returned_messages"]) == (60, 5)
+    assert tail["messages"][-1] == {"role": "user", "content": "message 59"}
+    assert (await registry.run(scope, call_of("session_tail", limit=51))).failed
+
+
+async def test_a_person_is_asked(tmp_path: Path) -> None:
+    asker = FakeAsker()
+    registry = builtins(asker=asker)
+    call = call_of("ask_user", question="Which colour?")
+    assert (await registry.run(scope_in(tmp_path), call)).text == "blue"
+    away = await registry.run(scope_in(tmp_path, attended=False), call)
+    assert (away.text, away.failed) == ("nobody is there to answer", True)
+    assert asker.asked == ["Which colour?"]
+    asker.answer = None
+    assert (await registry.run(scope_in(tmp_path), call)).text == "no answer came in time"
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc/passwd", "/etc/passwd", "", "a\0b"])
+async def test_wrong_time_zones_are_told(tmp_path: Path, zone: str) -> None:
+    outcome = await builtins().run(scope_in(tmp_path), call_of("time_now", timezone=zone))
+    assert outcome.failed
+    assert outcome.hint == "use a name such as Europe/Berlin"
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    async def remember(self, scope: TurnScope, text: str) -> None:
+        self.kept.append(text)
+
+    async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
+        found = [Recollection(text, "web:a") for text in self.kept if query in text]
+        return found[:limit]
+
+
+async def test_memory_is_used_where_there_is_one(tmp_path: Path) -> None:
+    settings, clock = ToolSettings(), ManualClock()
+    runs = RunFolders(settings, clock)
+    ports = ToolPorts(clock, runs, memory=Memory())
+    registry = registry_of(*builtin_tools(settings, ports))
+    scope = scope_in(tmp_path)
+    names = {entry.spec.name for entry in registry.available(scope)}
+    assert {"remember", "recall"} <= names
+    assert not {"shell", "http_get", "ask_user", "model_info", "run_skill_script"} & names
+    await registry.run(scope, call_of("remember", text="likes blue"))
+    assert (await registry.run(scope, call_of("recall", query="red"))).text == "[nothing]"
+    assert not scope.taint
+    assert (await registry.run(scope, call_of("recall", query="blue"))).text == "- likes blue"
+    assert scope.taint.origins == {"web:a"}
