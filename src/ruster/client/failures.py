@@ -27,10 +27,10 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     SessionError: (
         "shutting_down", "session_not_found", "session_limit", "queue_full", "message_too_large",
         "not_attached", "cursor_invalid", "cursor_expired", "not_permitted", "message_expired",
-        "answer_too_large",
+        "answer_too_large", "approval_not_found", "approval_closed", "approval_scope",
     ),
     StorageError: ("storage_failed", "disk_full", "storage_read_only"),
-    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid"),
+    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid", "policy_invalid"),
     ProviderUnreachable: ("no_model", "provider_unreachable"),
     ProviderError: (
         "unknown_provider", "provider_failed", "provider_timeout", "provider_stream_cut",
@@ -48,7 +48,10 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
-    ToolError: ("tool_failed", "too_many_rounds"),
+    ToolError: (
+        "tool_failed", "too_many_rounds", "approval_used", "approval_mismatch",
+        "approval_impossible",
+    ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
 

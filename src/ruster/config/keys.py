@@ -69,6 +69,8 @@ _ALIASES = {
     "RUSTER_PROXY_URL": "llm.proxy_url",
     "RUSTER_PROXY_AUTH_TOKEN": "llm.proxy_auth_token",
     "RUSTER_FALLBACK_MODELS": "llm.fallback_models",
+    "RUSTER_POLICY_PATH": "trust.policy_path",
+    "RUSTER_POLICY_JSON": "trust.policy_json",
 }
 NOT_SETTINGS = frozenset(
     {"RUSTER_CONFIG_DIR", "RUSTER_DATA_DIR", "RUSTER_CACHE_DIR", "RUSTER_ENV_FILE"}

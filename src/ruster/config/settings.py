@@ -14,6 +14,7 @@ from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.modelstore.settings import ModelStoreSettings
 from ruster.server.settings import ServerSettings
 from ruster.sessions.settings import SessionSettings
+from ruster.trust.settings import TrustSettings
 
 __all__ = ["Settings", "UserPath"]
 
@@ -48,5 +49,6 @@ class Settings(BaseModel):
     engine: EngineSettings = Field(default_factory=EngineSettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
+    trust: TrustSettings = Field(default_factory=TrustSettings)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Providers beyond this machine by their prefix, as tables `[providers.NAME]`."""
