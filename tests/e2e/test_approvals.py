@@ -63,7 +63,7 @@ class AskingProvider:
 
 
 @asynccontextmanager
-async def _daemon(folder: Path, **settings: str) -> AsyncIterator[AskingProvider]:
+async def _daemon(folder: Path, **settings: Any) -> AsyncIterator[AskingProvider]:
     provider = AskingProvider()
     async with running_daemon(
         folder, providers={"asking": provider}, default_model="asking/any", **settings
