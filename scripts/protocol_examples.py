@@ -50,6 +50,14 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
+    "approval_list": [{"action": "approval_list"}, {"action": "approval_list", "watch": True}],
+    "approve": [
+        {"action": "approve", "approval_id": "pa-5f0c9a1be2d34c77"},
+        {"action": "approve", "approval_id": "pa-5f0c9a1be2d34c77", "scope": "session"},
+    ],
+    "reject": [
+        {"action": "reject", "approval_id": "pa-5f0c9a1be2d34c77", "reason": "not on this host"},
+    ],
     "ping": [{"action": "ping", "id": "a1"}],
 }
 
@@ -68,6 +76,23 @@ _PHI = events.LocalModelSummary(
     size_bytes=9_053_114_816,
     origin="import",
 )
+_APPROVAL_ID = "pa-5f0c9a1be2d34c77"
+_QUESTION: dict[str, Any] = {
+    "session_id": _WORK,
+    "approval_id": _APPROVAL_ID,
+    "tool": "shell",
+    "arguments": {"command": "git push"},
+    "target": "git push",
+    "effects": ["executes", "network"],
+    "risk": "high",
+    "reason": "no rule allows it",
+    "scopes": ["once", "session", "always"],
+    "sha256": "0e3d8cbf1f0a5de2a2c9f0c1f1a2a6a6e1a4b3a2a3f8f2f6c5d4b3a291807f6e",
+    "owner": 1000,
+    "surface": "socket",
+    "created": _CREATED,
+    "expires": "2026-01-31T09:32:00+01:00",
+}
 
 EVENT_EXAMPLES: dict[type[Event], Event] = {
     type(event): event
@@ -82,6 +107,14 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             arguments={"zone": "Europe/Paris"},
             call_id="call_1f2e3d4c",
             result_preview="09:30",
+        ),
+        events.ApprovalRequired(**_QUESTION),
+        events.ApprovalResolved(
+            session_id=_WORK,
+            approval_id=_APPROVAL_ID,
+            state="approved",
+            by="uid 1000",
+            scope="once",
         ),
         events.SkillUsed(session_id=_WORK, skill="email_fetch", result="3 new emails"),
         events.UsageEvent(
@@ -173,6 +206,10 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
         events.ConfigUpdated(key="log_level", value="debug"),
         events.ConfigListing(options={"log_level": "info", "llm.proxy_auth_token": None}),
+        events.ApprovalListing(
+            approvals=[events.ApprovalSummary(**_QUESTION, turn="t-5f0c9a1be2d34c77")]
+        ),
+        events.ApprovalAnswered(approval_id=_APPROVAL_ID, state="approved", scope="once"),
         events.Pong(),
     )
 }

@@ -5,6 +5,7 @@ The only place that names concrete classes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from collections.abc import Mapping
@@ -21,8 +22,10 @@ from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
-from ruster.core.ports import Provider
+from ruster.core.errors import RusterError
+from ruster.core.ports import Provider, SessionState
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
@@ -40,6 +43,9 @@ from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
+from ruster.trust.approval import Approval
+from ruster.trust.trust import Trust, TrustParts
+from ruster.trust.wire import approval_event
 
 if TYPE_CHECKING:
     pass
@@ -63,6 +69,17 @@ class Installation:
     providers: Mapping[str, Provider] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What several parts keep of sessions."""
+
+    parts: tuple[SessionState, ...]
+
+    async def forget(self, session_key: str) -> None:
+        for part in self.parts:
+            await part.forget(session_key)
+
+
 class Daemon:
     """The running daemon: ``async with Daemon(installation) as daemon``.
 
@@ -82,7 +99,9 @@ class Daemon:
             installation.disk,
             installation.providers,
         )
-        self.store, counts = self._build_store(Committer(sync=self._settings.sessions.sync))
+        self._committer = Committer(sync=self._settings.sessions.sync)
+        self.trust = self._build_trust()
+        self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
 
@@ -92,11 +111,13 @@ class Daemon:
             stack.callback(lock.release)
             stack.push_async_callback(self.services.aclose)
             stack.push_async_callback(self._committer.aclose)
+            await self.trust.open()
+            stack.callback(self.trust.close)
             _allow_many_descriptors()
             await self.listener.start()
             stack.push_async_callback(self._close)
             self._stack = stack.pop_all()
-        self._resuming = spawn(self.store.resume_recent(), name="resume sessions")
+        self._resuming = spawn(self._resume(), name="resume sessions")
         self._notifier.ready()
         _log.info("ready", socket=str(self._settings.socket_path), pid=os.getpid())
         return self
@@ -122,18 +143,45 @@ class Daemon:
         await self.listener.aclose()
         _log.info("stopped")
 
-    def _build_store(self, committer: Committer) -> tuple[SessionStore, TurnCounts]:
+    async def _resume(self) -> None:
+        """Go on where the last daemon was stopped: questions are withdrawn, answers given."""
+        for question, withdrawn in self.trust.withdrawn:
+            with contextlib.suppress(RusterError):  # the session is gone
+                session = await self.store.get(question.owner, question.session_id)
+                session.tell(withdrawn, question.turn)
+        await self.store.resume_recent()
+
+    def _build_trust(self) -> Trust:
+        given = self._given
+
+        def show(approval: Approval) -> None:
+            asked = approval.question
+            self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
+
+        return Trust(
+            TrustParts(
+                settings=self._settings.trust,
+                config=given.paths.config,
+                state=given.paths.state,
+                protected=(given.paths.config, given.paths.data, given.paths.cache),
+                disk=given.disk,
+                committer=self._committer,
+                clock=given.clock,
+                show=show,
+            )
+        )
+
+    def _build_store(self) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
-        self._committer = committer
         agent = Agent(self.services.models, NoTools(), settings.agent, given.clock)
         parts = SessionParts(
             agent=agent,
-            committer=committer,
+            committer=self._committer,
             disk=given.disk,
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=self.services,
+            state=_Kept((self.services, self.trust)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -153,6 +201,7 @@ class Daemon:
             DaemonHandlers(view, self.services.models),
             ConfigHandlers(self._live_settings()),
             ModelHandlers(self.services.store),
+            ApprovalHandlers(self.trust.approvals),
         )
         return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ruster.cli.question import question_text, safe
 from ruster.cli.terminal import dim, red, visible
 from ruster.protocol import events
 
@@ -19,6 +20,10 @@ def aside(event: events.Event) -> str:
             return dim(visible(f"[{tool} {_short(json.dumps(arguments, ensure_ascii=False))}]"))
         case events.ToolCallEvent(tool=tool, result_preview=preview):
             return dim(visible(f"[{tool}: {_short(preview or '')}]"))
+        case events.ApprovalRequired():
+            return question_text(event)
+        case events.ApprovalResolved(state=state, by=by):
+            return dim(f"[{state}: {safe(by)}]")
         case events.SkillUsed(skill=skill, result=result):
             return dim(visible(f"[skill {skill}: {_short(result)}]"))
         case events.NoticeEvent(message=message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ruster.cli.approving import AskingView, KeyAnswers
 from ruster.cli.terminal import dim, visible
 from ruster.cli.turns import Outcome, TurnRun
 from ruster.cli.views import AnswerView, JsonView, TurnView, View
@@ -62,7 +63,9 @@ class Conversation:
     def _view(self) -> View:
         if self._as_json:
             return JsonView()
-        return TurnView(_LABEL, think=self.think) if self.on_terminal else AnswerView()
+        if not self.on_terminal:
+            return AnswerView()
+        return AskingView(TurnView(_LABEL, think=self.think), KeyAnswers(self.client))
 
     async def _listen(self, session_id: str) -> None:
         """Show what the agent says unasked, and what a person should know."""

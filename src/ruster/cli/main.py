@@ -36,6 +36,12 @@ _MODELS = {
     "verify": Entry("Check a model's files against their checksum.", "ruster.cli.models:verify"),
     "import": Entry("Take in models of Ollama, LM Studio, or a file.", "ruster.cli.models:take_in"),
 }
+_APPROVALS = {
+    "list": Entry("List what waits for an answer.", "ruster.cli.approvals:list_approvals"),
+    "watch": Entry("Show questions as they come; a key answers.", "ruster.cli.approvals:watch"),
+    "approve": Entry("Let a tool do what was shown.", "ruster.cli.approvals:approve"),
+    "reject": Entry("Keep a tool from doing it.", "ruster.cli.approvals:reject"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -48,6 +54,7 @@ COMMANDS = {
     "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),
     "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
     "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
+    "approvals": Entry("See and answer what tools ask for.", entries=_APPROVALS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
     "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),

@@ -7,6 +7,7 @@ import sys
 from typing import Protocol
 
 from ruster.cli.asides import aside
+from ruster.cli.question import question_text
 from ruster.cli.terminal import dim, is_terminal, visible, write_line
 from ruster.client.answer import Answer, is_restart
 from ruster.protocol import events
@@ -55,6 +56,9 @@ class AnswerView:
             print("\n[the daemon was restarted; the answer begins anew]", file=sys.stderr)
         if isinstance(event, events.ErrorEvent):
             print(f"rusterctl: {event.error}", file=sys.stderr)
+        if isinstance(event, events.ApprovalRequired):
+            print(question_text(event), file=sys.stderr)
+            print(f"answer with: rusterctl approvals approve {event.approval_id}", file=sys.stderr)
         self._answer.add(event)
         if self._live and isinstance(event, events.Response) and event.phase is None:
             print(visible(event.delta), end="", flush=True)

@@ -229,6 +229,20 @@ class Client:
         """Read all settings."""
         return await self._call(events.ConfigListing, "config_list")
 
+    async def approvals(self) -> events.ApprovalListing:
+        """List the questions that wait for approval."""
+        return await self._call(events.ApprovalListing, "approval_list")
+
+    async def approve(self, approval_id: str, scope: str = "once") -> events.ApprovalAnswered:
+        """Let a tool do what was shown: ``once``, in this ``session``, or ``always``."""
+        command = {"action": "approve", "approval_id": approval_id, "scope": scope}
+        return _expect(await self._uplink.call(command, repeatable=False), events.ApprovalAnswered)
+
+    async def reject(self, approval_id: str, reason: str | None = None) -> events.ApprovalAnswered:
+        """Keep a tool from doing what was shown; ``reason`` is told to the model."""
+        command = {"action": "reject", "approval_id": approval_id, "reason": reason}
+        return _expect(await self._uplink.call(command, repeatable=False), events.ApprovalAnswered)
+
     async def _call(self, kind: type[_Reply], action: str, **fields: Any) -> _Reply:
         return _expect(await self._uplink.call({"action": action, **fields}), kind)
 

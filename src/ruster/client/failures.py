@@ -27,10 +27,10 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     SessionError: (
         "shutting_down", "session_not_found", "session_limit", "queue_full", "message_too_large",
         "not_attached", "cursor_invalid", "cursor_expired", "not_permitted", "message_expired",
-        "answer_too_large",
+        "answer_too_large", "approval_not_found", "approval_closed", "approval_scope",
     ),
     StorageError: ("storage_failed", "disk_full", "storage_read_only"),
-    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid"),
+    ConfigError: ("config_invalid", "config_unknown", "manifest_invalid", "policy_invalid"),
     ProviderUnreachable: ("no_model", "provider_unreachable"),
     ProviderError: (
         "unknown_provider", "provider_failed", "provider_timeout", "provider_stream_cut",
@@ -51,9 +51,9 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ),
     ToolError: (
         "tool_failed", "too_many_rounds", "sandbox_missing", "sandbox_refused", "sandbox_failed",
-        "url_refused", "fetch_timeout", "fetch_too_large",
-        "fetch_failed", "script_invalid", "script_failed", "script_timeout", "script_memory",
-        "script_busy", "scripts_missing",
+        "url_refused", "fetch_timeout", "fetch_too_large", "fetch_failed", "script_invalid",
+        "script_failed", "script_timeout", "script_memory", "script_busy", "scripts_missing",
+        "approval_used", "approval_mismatch", "approval_impossible",
     ),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}

@@ -70,6 +70,8 @@ _ALIASES = {
     "RUSTER_PROXY_AUTH_TOKEN": "llm.proxy_auth_token",
     "RUSTER_FALLBACK_MODELS": "llm.fallback_models",
     "RUSTER_TOOL_OUTPUT_LINES": "tools.output_lines",
+    "RUSTER_POLICY_PATH": "trust.policy_path",
+    "RUSTER_POLICY_JSON": "trust.policy_json",
 }
 NOT_SETTINGS = frozenset(
     {"RUSTER_CONFIG_DIR", "RUSTER_DATA_DIR", "RUSTER_CACHE_DIR", "RUSTER_ENV_FILE"}

@@ -15,6 +15,7 @@ from ruster.modelstore.settings import ModelStoreSettings
 from ruster.server.settings import ServerSettings
 from ruster.sessions.settings import SessionSettings
 from ruster.tools.settings import ToolSettings
+from ruster.trust.settings import TrustSettings
 
 __all__ = ["Settings", "UserPath"]
 
@@ -50,5 +51,6 @@ class Settings(BaseModel):
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)
+    trust: TrustSettings = Field(default_factory=TrustSettings)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Providers beyond this machine by their prefix, as tables `[providers.NAME]`."""

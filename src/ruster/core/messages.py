@@ -47,7 +47,8 @@ class Message:
     """One message of a conversation.
 
     ``tool_calls`` belongs to assistant messages; ``tool_call_id`` and ``name`` to tool results,
-    whose text is in ``content``; ``images`` to user messages.
+    whose text is in ``content``; ``images`` to user messages. ``origins`` names whose words it may
+    hold beside the user's own (``trust.taint``).
     """
 
     role: Role
@@ -56,6 +57,7 @@ class Message:
     tool_call_id: str | None = None
     name: str | None = None
     images: tuple[Image, ...] = ()
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

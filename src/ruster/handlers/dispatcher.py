@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
@@ -27,6 +28,7 @@ class Dispatcher:
         daemon: DaemonHandlers,
         config: ConfigHandlers,
         model: ModelHandlers,
+        approval: ApprovalHandlers,
     ) -> None:
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: session.create,
@@ -50,6 +52,9 @@ class Dispatcher:
             commands.ConfigGet: config.get,
             commands.ConfigSet: config.set,
             commands.ConfigList: config.list,
+            commands.ApprovalList: approval.list,
+            commands.Approve: approval.approve,
+            commands.Reject: approval.reject,
         }
 
     async def __call__(

@@ -34,6 +34,14 @@ ERROR_CODES: dict[str, str] = {
     # Settings
     "config_invalid": "A setting is of the wrong type or out of range.",
     "config_unknown": "There is no such setting; the message names the nearest one.",
+    "policy_invalid": "A file of rules has a mistake; the message names the line or the rule.",
+    # Approvals
+    "approval_not_found": "Nothing asks for this approval.",
+    "approval_closed": "The question has its answer already, or its time is over.",
+    "approval_scope": "This cannot be approved for so long; the message says for how long it can.",
+    "approval_used": "An approval counts once, and only when it was given.",
+    "approval_mismatch": "The approval was given for other arguments.",
+    "approval_impossible": "The call cannot be shown to a person, so nobody can approve it.",
     # Models
     "no_model": "No configured model can answer; the message says what to install or start.",
     "unknown_provider": "The part of the model's name before the slash is no known provider.",

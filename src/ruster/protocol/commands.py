@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 __all__ = [
     "COMMANDS",
+    "ApprovalList",
+    "ApprovalScope",
+    "Approve",
     "Attach",
     "Cancel",
     "Command",
@@ -37,6 +40,7 @@ __all__ = [
     "ModelVerify",
     "Models",
     "Ping",
+    "Reject",
     "Send",
     "SendMode",
     "SessionCommand",
@@ -271,6 +275,45 @@ class ConfigList(CommandBase):
     action: Literal["config_list"] = "config_list"
 
 
+class ApprovalScope(StrEnum):
+    """How far an approval reaches."""
+
+    ONCE = "once"
+    SESSION = "session"
+    ALWAYS = "always"
+
+
+ApprovalId = Annotated[str, Field(pattern=r"^pa-[0-9a-f]{16}$", description="As it was shown.")]
+
+
+class ApprovalList(CommandBase):
+    """List the questions that wait; for the daemon's own user and root."""
+
+    action: Literal["approval_list"] = "approval_list"
+    watch: bool = False
+    """Send `approval_required` and `approval_resolved` of all sessions from now on, without `seq`.
+    The connection stays open."""
+
+
+class Approve(CommandBase):
+    """Let a tool do exactly what was shown; for the daemon's own user and root."""
+
+    action: Literal["approve"] = "approve"
+    approval_id: ApprovalId
+    scope: Annotated[ApprovalScope, Field(strict=False)] = ApprovalScope.ONCE
+    """This call (`once`), calls like it in this session (`session`), or calls like it in all the
+    owner's sessions (`always`)."""
+
+
+class Reject(CommandBase):
+    """Keep a tool from doing what was shown; for the daemon's own user and root."""
+
+    action: Literal["reject"] = "reject"
+    approval_id: ApprovalId
+    reason: Annotated[str, Field(max_length=500)] | None = None
+    """Told to the model."""
+
+
 class Ping(CommandBase):
     """Ask whether the daemon listens."""
 
@@ -298,6 +341,9 @@ Command = (
     | ConfigGet
     | ConfigSet
     | ConfigList
+    | ApprovalList
+    | Approve
+    | Reject
     | Ping
 )
 
@@ -324,6 +370,9 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ConfigGet,
         ConfigSet,
         ConfigList,
+        ApprovalList,
+        Approve,
+        Reject,
         Ping,
     )
 }

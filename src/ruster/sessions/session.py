@@ -181,6 +181,14 @@ class Session:
         """Make a notice of this session."""
         return NoticeEvent(session_id=self.id, code=code, message=message)
 
+    def tell(self, event: Event, turn: str) -> None:
+        """Publish an event that is about a turn but does not come from it; raises StorageError."""
+        running = self._turns.running
+        if running is not None and running.queued.id == turn:
+            running.emit(event)
+        else:
+            self.stream.publish(event, turn=turn)
+
     def tell_later(self, event: Event, turn: str | None = None) -> None:
         """Keep an event for the first client that attaches."""
         self._unseen.append(encode_event(event, turn=turn))

@@ -17,7 +17,7 @@ from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
 from ruster.core.tasks import spawn
 from ruster.protocol.codec import encode_event
-from ruster.protocol.events import Deleted
+from ruster.protocol.events import Deleted, Event
 from ruster.sessions.info import INFO_FILE, SessionInfo, session_key
 from ruster.sessions.recovery import recover
 from ruster.sessions.session import Session, SessionParts
@@ -86,6 +86,13 @@ class SessionStore:
                 session.stream.broadcast(encode_event(Deleted(session_id=session_id)))
             finally:
                 session.close()
+
+    def tell(self, owner: int, session_id: str, event: Event, turn: str) -> None:
+        """Publish an event about a turn of an open session; raises SessionError, StorageError."""
+        session = self._open.get((owner, session_id))
+        if session is None:
+            raise SessionError(f"the session {session_id!r} is not open")
+        session.tell(event, turn)
 
     def leave(self, owner: int, session_id: str, subscriber: Subscriber) -> None:
         """Detach a client that is gone from a session, if that is open."""
