@@ -36,6 +36,17 @@ _MODELS = {
     "verify": Entry("Check a model's files against their checksum.", "ruster.cli.models:verify"),
     "import": Entry("Take in models of Ollama, LM Studio, or a file.", "ruster.cli.models:take_in"),
 }
+_SKILLS = {
+    "list": Entry("List the installed skills.", "ruster.cli.skills:list_skills"),
+    "search": Entry("Find skills by words.", "ruster.cli.skills:search"),
+    "show": Entry("Print all of one skill.", "ruster.cli.skills:show"),
+    "validate": Entry("Check a skill, or all of them.", "ruster.cli.skills:validate"),
+    "dry-run": Entry("Tell which skills a message would bring in.", "ruster.cli.skills:dry_run"),
+    "add": Entry("Have a skill take part in a session.", "ruster.cli.skills:add"),
+    "remove": Entry("Take a skill out of a session.", "ruster.cli.skills:remove"),
+    "ban": Entry("Never use a skill.", "ruster.cli.skills:ban"),
+    "unban": Entry("Let a skill be used again.", "ruster.cli.skills:unban"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -48,6 +59,7 @@ COMMANDS = {
     "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),
     "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
     "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
+    "skills": Entry("Look at, check, add and ban skills.", entries=_SKILLS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
     "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),

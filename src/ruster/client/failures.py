@@ -11,6 +11,7 @@ from ruster.core.errors import (
     ProviderUnreachable,
     RusterError,
     SessionError,
+    SkillError,
     StorageError,
     ToolError,
 )
@@ -48,6 +49,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
+    SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: ("tool_failed", "too_many_rounds"),
 }  # fmt: skip
 _CLASS_OF = {code: kind for kind, codes in _FAMILIES.items() for code in codes}
