@@ -126,16 +126,16 @@ class SkillHandlers:
 
     async def ban(self, caller: Caller, command: SkillBan) -> None:
         """Never use a skill again."""
+        await self._active(caller, command)  # a session of somebody else does not exist
         require_privilege(caller, "ban skills")
-        await self._active(caller, command)
         await self._skills.library.look_up(command.skill)
         await self._set_banned(command.skill, banned=True)
         caller.reply(SkillBanned(session_id=command.session_id, skill=command.skill), command)
 
     async def unban(self, caller: Caller, command: SkillUnban) -> None:
         """Let a skill be used again; it need not be installed any more."""
+        await self._active(caller, command)  # a session of somebody else does not exist
         require_privilege(caller, "unban skills")
-        await self._active(caller, command)
         if command.skill not in self._banned():
             raise SkillError(f"the skill {command.skill!r} is not banned")
         await self._set_banned(command.skill, banned=False)
@@ -143,8 +143,8 @@ class SkillHandlers:
 
     async def validate(self, caller: Caller, command: SkillValidate) -> None:
         """Check one skill, or tell what is wrong with all of them."""
-        require_privilege(caller, "validate skills")
         active = await self._active(caller, command)
+        require_privilege(caller, "validate skills")
         skill, problems = await self._skills.validate(command.skill)
         reply = SkillValidation(
             session_id=command.session_id,
