@@ -47,6 +47,20 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"action": "model_import", "path": "~/.ollama/models", "source": "ollama"},
         {"action": "model_import", "path": "~/Downloads/phi-4-Q4_K_M.gguf", "name": "phi4"},
     ],
+    "skill_list": [{"action": "skill_list", "session_id": "work"}],
+    "skill_search": [{"action": "skill_search", "session_id": "work", "query": "weather"}],
+    "skill_show": [{"action": "skill_show", "skill": "clock"}],
+    "skill_add": [{"action": "skill_add", "session_id": "work", "skill": "release-notes"}],
+    "skill_remove": [{"action": "skill_remove", "session_id": "work", "skill": "release-notes"}],
+    "skill_dry_run": [
+        {"action": "skill_dry_run", "session_id": "work", "message": "Will it rain in Hanoi?"},
+    ],
+    "skill_ban": [{"action": "skill_ban", "skill": "joke-teller"}],
+    "skill_unban": [{"action": "skill_unban", "skill": "joke-teller"}],
+    "skill_validate": [
+        {"action": "skill_validate", "skill": "/home/me/skills/release-notes"},
+        {"action": "skill_validate"},
+    ],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -93,6 +107,16 @@ _QUESTION: dict[str, Any] = {
     "created": _CREATED,
     "expires": "2026-01-31T09:32:00+01:00",
 }
+
+_CLOCK = events.SkillSummary(
+    name="clock",
+    description="Tells the current date and time.",
+    kind="instructions",
+    active=True,
+)
+_WEATHER = events.SkillSummary(
+    name="weather", description="Tells the weather.", kind="script", score=4.21
+)
 
 EVENT_EXAMPLES: dict[type[Event], Event] = {
     type(event): event
@@ -203,6 +227,50 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
         events.ModelDownloaded(model="Qwen/Qwen2.5-1.5B-Instruct", path=_QWEN_PATH),
         events.ModelCancelled(model="Qwen/Qwen2.5-1.5B-Instruct", cancelled=True),
         events.ModelsImported(models=[_PHI]),
+        events.SkillListing(session_id=_WORK, active_skills=["clock"], skills=[_CLOCK], total=1),
+        events.SkillResults(session_id=_WORK, results=[_WEATHER]),
+        events.SkillReport(
+            skill=_CLOCK,
+            instructions="# Clock\n\nCall `get_current_time`.",
+            license="MIT",
+            metadata={},
+            allowed_tools=["get_current_time"],
+            tools=[
+                {
+                    "name": "get_current_time",
+                    "description": "Tells the current date and time.",
+                    "parameters": {"type": "object", "properties": {}},
+                }
+            ],
+            path="/home/me/.config/ruster/skills/clock/SKILL.md",
+        ),
+        events.SkillAdded(session_id=_WORK, skill="release-notes"),
+        events.SkillRemoved(session_id=_WORK, skill="release-notes"),
+        events.SkillDryRunReport(
+            session_id=_WORK,
+            chosen=[
+                events.SkillChoiceSummary(
+                    skill="weather", by="model", why="ollama/phi3 chose it", turns_left=3
+                )
+            ],
+            shortlist=[_WEATHER],
+            left_out={},
+            asked="ollama/phi3",
+            prompt_bytes=1204,
+        ),
+        events.SkillBanned(skill="joke-teller"),
+        events.SkillUnbanned(skill="joke-teller"),
+        events.SkillValidation(
+            valid=False,
+            problems=[
+                events.SkillProblem(
+                    source="/home/me/skills/release-notes/SKILL.md",
+                    line=2,
+                    reason="the name 'Notes' must be small letters, digits and hyphens",
+                    severity="error",
+                )
+            ],
+        ),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
         events.ConfigUpdated(key="log_level", value="debug"),
         events.ConfigListing(options={"log_level": "info", "llm.proxy_auth_token": None}),

@@ -31,6 +31,7 @@ from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
+from ruster.handlers.skill import SkillHandlers
 from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
@@ -39,6 +40,7 @@ from ruster.server.systemd import ServiceNotifier
 from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
+from ruster.skill_services import build_skills, live_skill_settings
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
@@ -99,6 +101,9 @@ class Daemon:
             installation.disk,
             installation.providers,
         )
+        self.skills = build_skills(
+            self._settings, installation.paths, self.services.models, installation.disk
+        )
         self._committer = Committer(sync=self._settings.sessions.sync)
         self.trust = self._build_trust()
         self.store, counts = self._build_store()
@@ -115,6 +120,8 @@ class Daemon:
             stack.callback(self.trust.close)
             _allow_many_descriptors()
             await self.listener.start()
+            self.skills.library.start()
+            stack.push_async_callback(self.skills.library.aclose)
             stack.push_async_callback(self._close)
             self._stack = stack.pop_all()
         self._resuming = spawn(self._resume(), name="resume sessions")
@@ -196,12 +203,14 @@ class Daemon:
             connections=lambda: self.listener.connections,
             local_models=self.services.loaded,
         )
+        live = self._live_settings()
         dispatcher = Dispatcher(
             SessionHandlers(self.store, self.services.is_here),
             DaemonHandlers(view, self.services.models),
-            ConfigHandlers(self._live_settings()),
+            ConfigHandlers(live),
             ModelHandlers(self.services.store),
             ApprovalHandlers(self.trust.approvals),
+            SkillHandlers(self.store, self.skills, live),
         )
         return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
 
@@ -216,7 +225,11 @@ class Daemon:
             if given.log is not None:
                 given.log.set_level(level)
 
-        apply = {"default_model": set_default_model, "log_level": set_log_level}
+        apply = {
+            "default_model": set_default_model,
+            "log_level": set_log_level,
+            **live_skill_settings(self.skills),
+        }
         return LiveSettings(given.loaded, given.paths, given.disk, apply)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.protocol.test_codec import FULL, WRONG
+from tests.unit.protocol.test_codec import FULL, wrong_values
 from tests.unit.sessions.test_session import GatedProvider, RogueProvider
 
 from ruster.core.inference import Content, InferenceEvent, InferenceRequest, ProcessStart
@@ -53,7 +53,7 @@ async def test_a_wrong_type_in_every_field_of_every_command(folder: Path) -> Non
     async with running_daemon(folder), RawClient(sock(folder)) as client:
         for action, fields in FULL.items():
             for name in [*fields, "id"]:
-                for value in WRONG[name]:
+                for value in wrong_values(action, name):
                     command = {"action": action, **fields, name: value}
                     await refused(client, json.dumps(command).encode())
 

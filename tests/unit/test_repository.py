@@ -114,7 +114,16 @@ def test_nothing_forbidden_is_imported(path: Path) -> None:
     assert not imported & FORBIDDEN
 
 
-@pytest.mark.parametrize("path", [p for p in ours("src/**/*.py") if p.stem != "__main__"], ids=str)
+def modules() -> list[Path]:
+    """Return our modules; the scripts of skills are in a language of their own."""
+    return [
+        path
+        for path in ours("src/**/*.py")
+        if path.stem != "__main__" and "starter" not in path.parts
+    ]
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
 def test_public_names_exist_and_are_sorted(path: Path) -> None:
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     if not any(

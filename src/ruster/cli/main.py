@@ -42,6 +42,17 @@ _APPROVALS = {
     "approve": Entry("Let a tool do what was shown.", "ruster.cli.approvals:approve"),
     "reject": Entry("Keep a tool from doing it.", "ruster.cli.approvals:reject"),
 }
+_SKILLS = {
+    "list": Entry("List the installed skills.", "ruster.cli.skills:list_skills"),
+    "search": Entry("Find skills by words.", "ruster.cli.skills:search"),
+    "show": Entry("Print all of one skill.", "ruster.cli.skills:show"),
+    "validate": Entry("Check a skill, or all of them.", "ruster.cli.skills:validate"),
+    "dry-run": Entry("Tell which skills a message would bring in.", "ruster.cli.skills:dry_run"),
+    "add": Entry("Have a skill take part in a session.", "ruster.cli.skills:add"),
+    "remove": Entry("Take a skill out of a session.", "ruster.cli.skills:remove"),
+    "ban": Entry("Never use a skill.", "ruster.cli.skills:ban"),
+    "unban": Entry("Let a skill be used again.", "ruster.cli.skills:unban"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -55,6 +66,7 @@ COMMANDS = {
     "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
     "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
     "approvals": Entry("See and answer what tools ask for.", entries=_APPROVALS),
+    "skills": Entry("Look at, check, add and ban skills.", entries=_SKILLS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
     "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),

@@ -11,6 +11,7 @@ from ruster.core.errors import (
     ProviderUnreachable,
     RusterError,
     SessionError,
+    SkillError,
     StorageError,
     ToolError,
 )
@@ -49,6 +50,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
+    SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (
         "tool_failed", "too_many_rounds", "sandbox_missing", "sandbox_refused", "sandbox_failed",
         "url_refused", "fetch_timeout", "fetch_too_large", "fetch_failed", "script_invalid",

@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from ruster.core.errors import ConfigError, StorageError
+from ruster.skills.starters import install_starters
 from ruster.storage.files import make_private_folder
 
 __all__ = ["Paths", "first_run"]
@@ -72,7 +73,10 @@ class Paths:
 
 
 def first_run(paths: Paths) -> None:
-    """Create what is missing of folders and the commented ``config.toml``; raises ConfigError."""
+    """Create what is missing of folders, the commented ``config.toml`` and the starter skills.
+
+    Raises ConfigError.
+    """
     try:
         for folder in (
             paths.config / "skills",
@@ -82,6 +86,7 @@ def first_run(paths: Paths) -> None:
             paths.state,
         ):
             make_private_folder(folder)
+        install_starters(paths.config / "skills")
         if not paths.config_file.exists():
             template = resources.files("ruster.config") / "default_config.toml"
             paths.config_file.write_bytes(template.read_bytes())

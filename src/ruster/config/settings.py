@@ -14,6 +14,7 @@ from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.modelstore.settings import ModelStoreSettings
 from ruster.server.settings import ServerSettings
 from ruster.sessions.settings import SessionSettings
+from ruster.skills.settings import Selector, SkillName, SkillSettings
 from ruster.tools.settings import ToolSettings
 from ruster.trust.settings import TrustSettings
 
@@ -37,6 +38,17 @@ class Settings(BaseModel):
         Path("/usr/share/ruster/skills"),
     )
     """Folders with skills."""
+    skill_selector: Selector = "hybrid"
+    """Who chooses skills for a message: a model (`llm`), words of the skills' descriptions
+    (`keywords`), or words first and then a model, only if something fits (`hybrid`)."""
+    skill_model: ModelName | Literal[""] = ""
+    """The model that chooses skills, a small one is enough; empty for the session's own."""
+    skill_ttl_turns: Annotated[int, Field(ge=0, le=100)] = 3
+    """How many more turns a skill stays that was chosen for a message."""
+    initial_skills: Annotated[tuple[SkillName, ...], Field(max_length=32)] = ()
+    """Skills that every session begins with."""
+    banned_skills: Annotated[tuple[SkillName, ...], Field(max_length=1000)] = ()
+    """Skills that are never used."""
     proactive_interval_secs: Annotated[int, Field(ge=1)] = 300
     """How often the daemon looks for something to do by itself, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -48,6 +60,7 @@ class Settings(BaseModel):
     agent: AgentSettings = Field(default_factory=AgentSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    skills: SkillSettings = Field(default_factory=SkillSettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)

@@ -9,6 +9,7 @@
     ├─ ModelError              a model file is missing, damaged or does not fit
     │  └─ EngineCrashed        the embedded engine's process died
     ├─ ToolError               a tool failed or does not exist
+    ├─ SkillError              a skill does not exist, is banned or breaks a rule
     ├─ StorageError            the disk is full, read-only or damaged
     └─ DaemonUnreachable       a client cannot reach the daemon, or lost it
 
@@ -28,6 +29,7 @@ __all__ = [
     "ProviderUnreachable",
     "RusterError",
     "SessionError",
+    "SkillError",
     "StorageError",
     "ToolError",
 ]
@@ -105,6 +107,12 @@ class ToolError(RusterError):
     """A tool failed or does not exist."""
 
     default_code = "tool_failed"
+
+
+class SkillError(RusterError):
+    """A skill does not exist, is banned or breaks a rule."""
+
+    default_code = "skill_not_found"
 
 
 class StorageError(RusterError):

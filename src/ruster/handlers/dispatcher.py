@@ -12,6 +12,7 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
+from ruster.handlers.skill import SkillHandlers
 from ruster.protocol import commands
 
 __all__ = ["Dispatcher"]
@@ -29,6 +30,7 @@ class Dispatcher:
         config: ConfigHandlers,
         model: ModelHandlers,
         approval: ApprovalHandlers,
+        skill: SkillHandlers,
     ) -> None:
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: session.create,
@@ -49,6 +51,15 @@ class Dispatcher:
             commands.ModelRemove: model.remove,
             commands.ModelVerify: model.verify,
             commands.ModelImport: model.take_in,
+            commands.SkillList: skill.list,
+            commands.SkillSearch: skill.search,
+            commands.SkillShow: skill.show,
+            commands.SkillAdd: skill.add,
+            commands.SkillRemove: skill.remove,
+            commands.SkillDryRun: skill.dry_run,
+            commands.SkillBan: skill.ban,
+            commands.SkillUnban: skill.unban,
+            commands.SkillValidate: skill.validate,
             commands.ConfigGet: config.get,
             commands.ConfigSet: config.set,
             commands.ConfigList: config.list,

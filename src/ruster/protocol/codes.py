@@ -94,6 +94,11 @@ ERROR_CODES: dict[str, str] = {
     "engine_missing": "The embedded engine is not installed.",
     "engine_crashed": "The embedded engine's process died; the next turn starts a new one.",
     "context_overflow": "The message does not fit into the model's window.",
+    # Skills
+    "skill_not_found": "There is no such skill; the message names the nearest one.",
+    "skill_banned": "The skill is banned; it can be unbanned by the daemon's own user and root.",
+    "skill_invalid": "The skill breaks a rule; the message says which.",
+    "skill_limit": "The session has too many skills; remove some.",
     # Turns
     "tool_failed": "A tool failed or does not exist.",
     "sandbox_missing": "This machine has no sandbox; the message says what to install.",

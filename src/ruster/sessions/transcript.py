@@ -62,6 +62,10 @@ class Transcript:
         """Return the ended turns in memory, oldest first, and the open ``turn`` last."""
         return [*(log.messages for log in self._ended), self.open_turns[turn].messages]
 
+    def recent(self, turns: int) -> list[Message]:
+        """Return the messages of the newest ended turns, oldest first."""
+        return [message for log in list(self._ended)[-turns:] for message in log.messages]
+
     def knows(self, turn: str) -> bool:
         """Whether a turn of the newest part of the history has this id."""
         return turn in self.open_turns or any(log.id == turn for log in self._ended)

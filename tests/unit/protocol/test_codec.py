@@ -34,6 +34,15 @@ FULL: dict[str, dict[str, Any]] = {
     "model_remove": {"model": "org/repo"},
     "model_verify": {"model": "org/repo"},
     "model_import": {"path": "/p", "source": "ollama", "name": "n"},
+    "skill_list": {"session_id": "a", "limit": 1, "offset": 1, "owner": 1},
+    "skill_search": {"session_id": "a", "query": "q", "limit": 1, "owner": 1},
+    "skill_show": {"session_id": "a", "skill": "s-1", "owner": 1},
+    "skill_add": {"session_id": "a", "skill": "s-1", "owner": 1},
+    "skill_remove": {"session_id": "a", "skill": "s-1", "owner": 1},
+    "skill_dry_run": {"session_id": "a", "message": "m", "owner": 1},
+    "skill_ban": {"session_id": "a", "skill": "s-1", "owner": 1},
+    "skill_unban": {"session_id": "a", "skill": "s-1", "owner": 1},
+    "skill_validate": {"session_id": "a", "skill": "/p", "owner": 1},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},
@@ -58,14 +67,21 @@ WRONG: dict[str, list[Any]] = {
     "since": ["1", 1.5, True, [], -1, 2**53 + 1, 10**4000],
     "queued": [1, "yes", None, {}],
     "key": [1, None, [], {}, True],
+    "skill": [1, None, [], {}, True, "", "A", "a_b", "a--b", "-a", "a-", "a\n", "../a", "x" * 65],
+    "query": [1, None, [], {}, True, "x" * 1001],
     "value": [None, {}, [1], [[]]],
     "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
 }
 
 
-def _wrong(action: str, name: str) -> list[Any]:
+def wrong_values(action: str, name: str) -> list[Any]:
+    """Return what a field of a command must not be."""
     if name == "model" and action.startswith("model_"):  # no provider's name before it
         return [1, [], {}, True, "", "x" * 1025]
+    if name == "skill" and action == "skill_validate":  # a path as well, or none
+        return [1, [], {}, True, "", "x" * 4097]
+    if name == "session_id" and COMMANDS[action].model_fields[name].default is None:
+        return [value for value in WRONG[name] if value is not None]
     return WRONG[name]
 
 
@@ -96,7 +112,7 @@ def test_a_wrong_type_in_any_field_is_named(action: str) -> None:
     good = {"action": action, **FULL[action]}
     decode_command(line(good))
     for name in [*FULL[action], "id"]:
-        for value in _wrong(action, name):
+        for value in wrong_values(action, name):
             error = refused(line(good | {name: value}))
             assert error.code in ("invalid_command", "invalid_name"), (name, value)
             assert name in error.message, (name, value, error.message)
