@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ruster.core.sandbox import Access, ProcessSpec
 from ruster.sandbox.limits import prlimit_arguments, rlimits
+from ruster.sandbox.process_cgroup import group_missing, grouped
 from ruster.sandbox.process_grants import OpenGrant, closing, open_grants
 from ruster.sandbox.process_plan import (
     SYSTEM_CONFIGURATION,
@@ -58,7 +59,7 @@ class Bubblewrap:
             return "there is no filter of system calls for this processor"
         if not can_watch():
             return "the kernel does not list the children of a process"
-        return None
+        return group_missing()
 
     def plan(self, spec: ProcessSpec, descriptors: Descriptors, stack: ExitStack) -> Plan:
         """Prepare a run: hold all that is granted, write the options and the filter."""
@@ -79,7 +80,7 @@ class Bubblewrap:
         limits = prlimit_arguments(rlimits(spec.limits, processes=2 * spec.limits.processes))
         command = [str(_program("bwrap")), "--args", str(options_fd), "--"]
         command += [str(_program("prlimit")), *limits, "--", *spec.argv]
-        return Plan(tuple(command), status_fd)
+        return Plan(grouped(tuple(command), spec.limits, stack), status_fd)
 
 
 def _call_filter(descriptors: Descriptors) -> list[str]:

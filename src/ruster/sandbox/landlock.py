@@ -20,6 +20,7 @@ from signal import SIGKILL, SIGTERM
 from ruster.core.sandbox import Access, Grant, ProcessSpec
 from ruster.sandbox import landlock_launcher
 from ruster.sandbox.limits import rlimits
+from ruster.sandbox.process_cgroup import group_missing, grouped
 from ruster.sandbox.process_grants import closing, open_grants
 from ruster.sandbox.process_plan import (
     SYSTEM_CONFIGURATION,
@@ -56,7 +57,7 @@ class Landlock:
             return "there is no filter of system calls for this processor"
         if not can_watch():
             return "the kernel does not list the children of a process"
-        return None
+        return group_missing()
 
     def plan(self, spec: ProcessSpec, descriptors: Descriptors, stack: ExitStack) -> Plan:
         """Prepare a run: hold all that is granted, make a folder for temporary files."""
@@ -88,7 +89,8 @@ class Landlock:
         }
         job_fd = descriptors.inherit_data("job", json.dumps(job).encode())
         launcher = str(Path(landlock_launcher.__file__))
-        command = (sys.executable, "-I", "-S", "-B", launcher, str(job_fd))
+        command: tuple[str, ...] = (sys.executable, "-I", "-S", "-B", launcher, str(job_fd))
+        command = grouped(command, spec.limits, stack)
         return Plan(command, status_fd, SIGKILL if is_root else SIGTERM, temporary)
 
 

@@ -91,7 +91,8 @@ async def test_an_endless_bomb_ends_by_its_limit(
         limits=LIMITS,
     )
     done = await _run_while_ticking(mechanism, spec)
-    assert done.limit in (Limit.PROCESSES, Limit.OUTPUT, Limit.CPU)
+    # The kernel's own bound may be met before ours: then the shell cannot fork.
+    assert done.limit in (Limit.PROCESSES, Limit.OUTPUT, Limit.CPU) or "fork" in done.stderr.text
     assert _marked(program) == []
 
 
