@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import NoReturn, TypedDict
 
+__all__ = ["Job", "main"]
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # linux/prctl.h, linux/sched.h
