@@ -212,8 +212,8 @@ def _message_from_json(entry: dict[str, Any]) -> Message:
         Image(b64decode(image["data"], validate=True), image["media_type"])
         for image in entry.get("images", ())
     )
-    role = Role(entry["role"])
-    return Message(**{**entry, "role": role, "tool_calls": calls, "images": images})
+    own = {"role": Role(entry["role"]), "origins": tuple(entry.get("origins", ()))}
+    return Message(**{**entry, **own, "tool_calls": calls, "images": images})
 
 
 def _config_from_json(content: dict[str, Any] | None) -> InferenceConfig:

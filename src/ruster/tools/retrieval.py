@@ -22,7 +22,7 @@ class ToolIndex:
         self._specs = {spec.name: spec for spec in specs}
         self._sizes = {spec.name: spec_bytes(spec) for spec in specs}
         # A name says more than any word of the description: it counts twice.
-        self._ranking = Ranking([f"{it.name} {it.name} {it.description}" for it in specs])
+        self._ranking = Ranking.of_texts([f"{it.name} {it.name} {it.description}" for it in specs])
 
     def choose(
         self, first: Iterable[str], permitted: frozenset[str], message: str, limit: int

@@ -69,7 +69,7 @@ class _QuestionArguments(Arguments):
 
 
 class AskUser(TypedTool[_QuestionArguments]):
-    """Ask the user a question and wait for the answer."""
+    """Ask the person at the other end and wait for the answer."""
 
     name = "ask_user"
     takes = _QuestionArguments

@@ -129,7 +129,7 @@ async def test_the_core_is_a_setting(tmp_path: Path) -> None:
 
 async def test_nobody_is_asked_who_is_not_there(tmp_path: Path) -> None:
     registry = builtins()
-    question = [user("ask the user a question")]
+    question = [user("ask the person which one")]
     assert "ask_user" in names(await registry.offer(scope_in(tmp_path), question))
     away = scope_in(tmp_path, attended=False)
     assert "ask_user" not in names(await registry.offer(away, question))
