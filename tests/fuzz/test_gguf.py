@@ -87,6 +87,7 @@ async def test_the_daemon_outlives_damaged_models(folder: Path) -> None:
             last = events[-1]
             assert last["event"] == "error" or last["done"], label
             assert last.get("code") != "engine_crashed", label
+            await client.ask({"action": "delete", "session_id": session}, "deleted")
             path.unlink()
         await client.ask({"action": "create", "session_id": "good"}, "created")
         assert said(await ask_turn(client, "good", "Hello!")) == DEFAULT.answer
