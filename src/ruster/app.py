@@ -180,7 +180,9 @@ class Daemon:
 
     def _build_store(self) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
-        agent = Agent(self.services.models, NoTools(), settings.agent, given.clock)
+        agent = Agent(
+            self.services.models, NoTools(), settings.agent, given.clock, skills=self.skills
+        )
         parts = SessionParts(
             agent=agent,
             committer=self._committer,

@@ -160,3 +160,26 @@ async def test_rusterctl_skills(folder: Path, tmp_path: Path) -> None:
         assert "the field 'description' is missing" in out
         (event,) = await ctl.events("skills", "validate", str(bad))
         assert json.dumps(event).count("warning") == 1
+
+
+async def test_a_chosen_skill_is_before_the_model_and_told(folder: Path) -> None:
+    model = ScriptedProvider([Content("ok")])
+    async with (
+        running_daemon(folder, providers={"mine": model}, default_model="mine/x"),
+        RawClient(folder / "r.sock") as client,
+    ):
+        await client.ask({"action": "create", "session_id": "s"}, "created")
+        for message in ("/joke-teller one, please", "hello"):
+            await client.send({"action": "send", "session_id": "s", "message": message})
+            events = await client.turn()
+            used = [event["skill"] for event in events if event["event"] == "skill_used"]
+            assert used == (["joke-teller"] if "joke" in message else [])
+        page = await client.ask({"action": "history", "session_id": "s"}, "history")
+        await client.ask({"action": "create", "session_id": "other"}, "created")
+        await client.say("other", "hello")
+    systems = [request.messages[0].content for request in model.requests]
+    assert "# Enabled Skills:" in systems[0]
+    assert "joke" in systems[0]
+    assert systems[1] == systems[0]  # it stays for some turns
+    assert "# Enabled Skills:" not in systems[2]  # nothing of the skills where none was chosen
+    assert page["history"][1]["skills"] == ["joke-teller"]

@@ -37,11 +37,14 @@ from ruster.core.inference import (
 )
 from ruster.core.messages import Message, Role, ToolCall
 from ruster.core.ports import ChatModels, ToolRunner
+from ruster.core.skills import SkillChooser
+from ruster.core.tools import TurnScope
 from ruster.protocol.events import (
     Event,
     NoticeEvent,
     ProgressEvent,
     Response,
+    SkillUsed,
     ThoughtEvent,
     ToolCallEvent,
     UsageEvent,
@@ -51,6 +54,7 @@ __all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
 
 _log = structlog.stdlib.get_logger("ruster.agent")
 _PREVIEW_CHARS = 200
+_RECENT_TURNS = 2  # before the present one, for the choice of skills
 _LASTING = ("context_trimmed", "model_fallback", "tools_left_out")
 
 
@@ -78,8 +82,7 @@ class TurnHost(Protocol):
 class TurnInput:
     """What a turn starts from: ``turns`` are the conversation's turns, the one to answer last."""
 
-    session_id: str
-    session_key: str
+    scope: TurnScope
     model: str
     turns: Sequence[Sequence[Message]]
     told: Set[str] = frozenset()
@@ -94,6 +97,7 @@ class Agent:
     tools: ToolRunner
     settings: AgentSettings
     clock: Clock
+    skills: SkillChooser | None = None
 
     def turn(self, given: TurnInput, host: TurnHost) -> Turn:
         """Prepare a turn; nothing happens before ``run``."""
@@ -104,7 +108,8 @@ class Turn:
     """One turn in progress.
 
     ``tokens`` counts what the model has read and written, ``model`` is the one that answers (which
-    may be a fallback), ``told`` holds what lasts beyond the turn and need not be told again.
+    may be a fallback), ``told`` holds what lasts beyond the turn and need not be told again,
+    ``skills`` are the names of those that take part.
     """
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
@@ -118,6 +123,7 @@ class Turn:
         self._toolless = False
         self.tokens = 0
         self.told: set[str] = set()
+        self.skills: tuple[str, ...] = ()
         self.model = given.model
 
     @property
@@ -149,8 +155,9 @@ class Turn:
     async def _assemble(self) -> None:
         settings = self._agent.settings
         window = await self._agent.models.context_size(self._given.model)
+        system = settings.system_prompt or SYSTEM_PROMPT
         fitted = fit(
-            settings.system_prompt or SYSTEM_PROMPT,
+            "\n\n".join(part for part in (system, await self._choose_skills()) if part),
             self._given.turns,
             window or settings.default_window_tokens,
             settings.reserve_tokens,
@@ -162,6 +169,21 @@ class Turn:
                 f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "
                 "and were left out; the history keeps them",
             )
+
+    async def _choose_skills(self) -> str:
+        """Have skills chosen for what the user said, tell of them, and return their part."""
+        skills = self._agent.skills
+        if skills is None:
+            return ""
+        *earlier, current = self._given.turns
+        message = next((it.content for it in reversed(current) if it.role is Role.USER), "")
+        recent = [it for turn in earlier[-_RECENT_TURNS:] for it in turn]
+        choice = await skills.choose(self._given.scope, self._given.model, message, recent)
+        self.skills = tuple(one.skill.name for one in choice.chosen)
+        for one in choice.fresh:
+            result = "Skill instructions injected."
+            self._emit(SkillUsed(session_id=self._id, skill=one.skill.name, result=result))
+        return choice.prompt
 
     async def _step(self) -> FinishReason:
         """Run the model once; afterwards ``text`` and ``_calls`` hold what it said."""
@@ -176,7 +198,7 @@ class Turn:
             messages=messages,
             config=self._config(),
             tools=() if self._toolless else await self._agent.tools.offer(messages),
-            session=self._given.session_key,
+            session=self._given.scope.session_key,
         )
         stream = ask(self._agent.models, request, self._tools_refused)
         async with aclosing(stream) as events:
@@ -306,7 +328,7 @@ class Turn:
 
     @property
     def _id(self) -> str:
-        return self._given.session_id
+        return self._given.scope.session_id
 
     def _emit(self, event: Event) -> None:
         self._host.emit(event)

@@ -208,7 +208,7 @@ class ApprovalResolved(TurnEvent):
 
 
 class SkillUsed(TurnEvent):
-    """A skill took part in the answer. No part of this version sends it yet."""
+    """A skill was chosen for this message; its instructions are before the model."""
 
     event: Literal["skill_used"] = "skill_used"
     skill: str

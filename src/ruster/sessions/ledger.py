@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -32,6 +33,7 @@ class Ledger:
     """The files of one session's turns."""
 
     session_id: str
+    folder: Path
     transcript: Transcript
     stream: EventStream
     activity: ActivityLog

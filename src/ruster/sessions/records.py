@@ -57,12 +57,16 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a turn ended: the text said last, the error if there was one, why the model stopped."""
+    """How a turn ended: the text said last, the error if there was one, why the model stopped.
+
+    ``skills`` are the names of those that took part.
+    """
 
     end: End
     text: str = ""
     error: RusterError | None = None
     reason: FinishReason = FinishReason.STOP
+    skills: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -147,7 +151,7 @@ def message_record(turn: str, message: Message, at: float) -> Record:
 def closing_record(ending: Ending, *, turn: str, model: str, seq: int, at: float) -> Record:
     """Make the line that ends a turn."""
     record = _record(Role.ASSISTANT, ending.text, turn, at)
-    record |= {"end": ending.end.value, "model": model, "seq": seq}
+    record |= {"end": ending.end.value, "model": model, "seq": seq, "skills": list(ending.skills)}
     if ending.error is not None:
         record["error"] = {"code": ending.error.code, "message": ending.error.message}
     return record

@@ -68,6 +68,7 @@ class Session:
         self._parts = parts
         self._ledger = Ledger(
             session_id=session_id,
+            folder=folder,
             transcript=self.transcript,
             stream=self.stream,
             activity=ActivityLog(folder),

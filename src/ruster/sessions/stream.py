@@ -85,6 +85,11 @@ class EventStream:
         """The last event that clients may have seen."""
         return self._told
 
+    @property
+    def attended(self) -> bool:
+        """Whether anybody is attached."""
+        return bool(self._subscribers)
+
     def publish(
         self, event: Event, *, turn: str | None = None, command_id: CommandId | None = None
     ) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import structlog
 from ruster.agent.turn import Agent, Turn, TurnInput
 from ruster.core.errors import RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.core.tools import TurnScope
 from ruster.protocol.codec import error_event
 from ruster.protocol.events import Cancelled, Response
 from ruster.sessions.info import SessionInfo, session_key
@@ -145,11 +147,11 @@ class TurnQueue:
         except asyncio.CancelledError:
             if running.cancel_reason is None:
                 raise
-            return Ending(End.CANCELLED, turn.text)
+            return Ending(End.CANCELLED, turn.text, skills=turn.skills)
         except Exception as error:  # noqa: BLE001 - the boundary: a turn's failure becomes an event
             self._counts.failed += 1
-            return Ending(End.ERROR, turn.text, self._known(error))
-        return Ending(End.DONE, turn.text, reason=reason)
+            return Ending(End.ERROR, turn.text, self._known(error), skills=turn.skills)
+        return Ending(End.DONE, turn.text, reason=reason, skills=turn.skills)
 
     def _close(
         self, queued: QueuedTurn, ending: Ending, model: str, reason: CancelReason | None
@@ -168,9 +170,18 @@ class TurnQueue:
 
     def _input(self, queued: QueuedTurn) -> TurnInput:
         info = self._info()
+        ledger = self._ledger
+        scope = TurnScope(
+            session_id=ledger.session_id,
+            session_key=session_key(info.owner, ledger.session_id),
+            turn=queued.id,
+            owner=info.owner,
+            privileged=info.owner in (0, os.geteuid()),
+            folder=ledger.folder,
+            attended=ledger.stream.attended,
+        )
         return TurnInput(
-            session_id=self._ledger.session_id,
-            session_key=session_key(info.owner, self._ledger.session_id),
+            scope=scope,
             model=info.model,
             turns=self._ledger.transcript.conversation(queued.id),
             told=self._told,

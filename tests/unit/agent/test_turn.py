@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from ruster.core.errors import ProviderError
 from ruster.core.inference import Content, ToolCallRequest, Usage
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
 from ruster.core.tasks import spawn
+from ruster.core.tools import TurnScope
 from ruster.llm.retries import Retries
 from ruster.llm.router import Models
 from ruster.protocol.events import Event, NoticeEvent
@@ -20,6 +22,7 @@ from ruster.testing import ManualClock, ScriptedProvider
 from ruster.testing.scripted import Step
 
 CLOCK = ToolSpec("clock", "Tell the time.", {"type": "object", "properties": {}})
+SCOPE = TurnScope("s", "0/s", "t-1", 0, privileged=True, folder=Path("s"))
 NO_TOOLS = ProviderError("it does not support tools", code="tools_unsupported")
 
 
@@ -61,7 +64,7 @@ def prepare(*scripts: Sequence[Step]) -> tuple[Turn, Host, ScriptedProvider]:
     provider, host, clock = ScriptedProvider(*scripts), Host(), ManualClock()
     models = Models({"scripted": lambda: provider}, retries=Retries(clock=clock))
     agent = Agent(models, Tools(), AgentSettings(), clock)
-    given = TurnInput("s", "key", "scripted/any", [[Message(Role.USER, "What time is it?")]])
+    given = TurnInput(SCOPE, "scripted/any", [[Message(Role.USER, "What time is it?")]])
     return agent.turn(given, host), host, provider
 
 
