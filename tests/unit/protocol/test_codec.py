@@ -46,9 +46,16 @@ FULL: dict[str, dict[str, Any]] = {
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},
+    "approval_list": {"watch": True},
+    "approve": {"approval_id": "pa-5f0c9a1be2d34c77", "scope": "session"},
+    "reject": {"approval_id": "pa-5f0c9a1be2d34c77", "reason": "no"},
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
+    "approval_id": [1, None, [], {}, True, "", "pa-1", "pa-5f0c9a1be2d34c77\n", "../x"],
+    "scope": [1, [], {}, True, "", "forever"],
+    "reason": [1, [], {}, True, "x" * 501],
+    "watch": [1, [], {}, "yes", ""],
     "turn": [1, [], {}, True, "", "x" * 65],
     "session_id": [1, None, [], {}, True, 1.5],
     "model": [1, [], {}, True, "no-slash", "pinky/", "/x", "a b/c", "p/\n", "p/" + "x" * 600],
