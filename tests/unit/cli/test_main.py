@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,8 @@ def test_wrong_usage_is_status_2() -> None:
 def test_the_completion_script_is_printed(shell: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ruster.cli.main", "--show-completion", shell],
+        # Without this typer asks which shell its parent is, and a build server may have none.
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -442,7 +442,8 @@ async def test_memory_stays_flat_over_fifty_loads(scripted: Path, isolation: Iso
             await host.unload()
             unloaded.append(_resident(host))
     del loaded[:3], unloaded[:3]  # the first ones fill caches
-    assert max(unloaded) <= 1.02 * unloaded[0]
+    # In a thread the memory is that of all tests so far, and not the engine's alone.
+    assert max(unloaded) <= (1.02 if isolation == "process" else 1.1) * unloaded[0]
     if isolation == "process":  # the control: what stays loaded is seen
         assert min(loaded) > 1.02 * max(unloaded)
 
