@@ -43,6 +43,9 @@ def main() -> int:
         return _CONFIG
     try:
         asyncio.run(_serve(Installation(loaded, paths, environment, log)))
+    except ConfigError as error:
+        _complain(f"ruster: {error.message}")
+        return _CONFIG
     except RusterError as error:
         _complain(f"ruster: {error.message}")
         return _FAILED

@@ -96,6 +96,15 @@ async def test_a_wrong_variable_ends_the_start(folder: Path) -> None:
     assert "integer" in said
 
 
+async def test_a_wrong_rule_ends_the_start(folder: Path) -> None:
+    (folder / "config").mkdir()
+    (folder / "config" / "policy.json").write_text('{"rules": [{"action": "Maybe"}]}')
+    status, said = await run(folder)
+    assert status == 78
+    assert "policy.json, rule 1" in said
+    assert "Traceback" not in said
+
+
 async def test_an_unknown_setting_is_named_with_the_nearest(folder: Path) -> None:
     async with DaemonProcess(folder, server_backlogg="7") as daemon:
         said = daemon.output.read_text()
