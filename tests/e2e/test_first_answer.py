@@ -77,6 +77,20 @@ async def test_hello_downloads_shows_progress_and_is_answered(folder: Path, hub:
         assert [model["id"] for model in listed["models"] if "qwen" in model["id"]]
 
 
+async def test_the_choice_of_skills_does_not_wait_for_the_download(
+    folder: Path, hub: FakeHub
+) -> None:
+    async with (
+        running_daemon(folder, **await _bare(hub.url)),
+        RawClient(folder / "r.sock") as client,
+    ):
+        await client.ask({"action": "create", "session_id": "s"})
+        events = await ask_turn(client, "s", "What will the weather be tomorrow? Rain?")
+    assert events[-1]["done"] is True
+    steps = [step for step in _progress(events) if step["what"] == FILE]
+    assert steps[-1]["current"] == steps[-1]["total"]
+
+
 async def test_the_daemon_says_what_its_first_message_will_do(folder: Path, hub: FakeHub) -> None:
     async with DaemonProcess(folder, **await _bare(hub.url)) as daemon, asyncio.timeout(20):
         while "model:" not in daemon.output.read_text():

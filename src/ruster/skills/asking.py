@@ -16,6 +16,7 @@ from ruster.core.inference import (
     InferenceConfig,
     InferenceEvent,
     InferenceRequest,
+    Progress,
     Sampling,
 )
 from ruster.core.messages import Message, Role
@@ -87,6 +88,8 @@ async def _answer(models: ChatModels, model: str, request: InferenceRequest) -> 
     stream = cast("AsyncGenerator[InferenceEvent]", models.stream(model, request))
     async with aclosing(stream) as events:
         async for event in events:
+            if isinstance(event, Progress):  # the turn itself waits for it, and tells how far it is
+                raise NoAnswer("the model has to be fetched or loaded first")
             if isinstance(event, Content):
                 parts.append(event.text)
                 size += len(event.text)

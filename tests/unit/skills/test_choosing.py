@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import ProviderError, ProviderUnreachable, SkillError
-from ruster.core.inference import Content, InferenceEvent, InferenceRequest
+from ruster.core.inference import Content, InferenceEvent, InferenceRequest, Progress
 from ruster.core.messages import Message, Role
 from ruster.core.ports import ModelList
 from ruster.core.skills import ChosenBy, SkillChoice
@@ -150,8 +150,9 @@ async def test_the_model_decides_over_the_shortlist(tmp_path: Path) -> None:
         [Content("[" * 3000)],
         [Content("x" * 5000)],
         [60.0],
+        [Progress("model.gguf", 1, 1 << 30), 60.0],
     ],
-    ids=["fails", "unreachable", "words", "wrong type", "nested", "long", "silent"],
+    ids=["fails", "unreachable", "words", "wrong type", "nested", "long", "silent", "download"],
 )
 async def test_when_the_model_fails_clear_words_decide(tmp_path: Path, script: list[Step]) -> None:
     models = Models(script)
