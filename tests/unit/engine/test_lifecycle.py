@@ -133,8 +133,10 @@ async def test_a_request_waits_until_a_model_in_use_is_free(
         while not isinstance(await anext(talking), Content):
             pass
         waits = spawn(read(host.infer(models[1], ask("Hello!"))), name="waits")
+        for _ in range(60):  # it is in the engine before the other one is asked
+            await anext(talking)
         later = spawn(read(host.infer(models[0], ask("Hello!"))), name="later")
-        for _ in range(200):
+        for _ in range(60):
             await anext(talking)
         assert not waits.done()
         assert not later.done()  # it does not overtake, else the other one might wait for ever
