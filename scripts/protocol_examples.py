@@ -33,6 +33,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "detach": [{"action": "detach", "session_id": "work"}],
     "cancel": [{"action": "cancel", "session_id": "work", "queued": True}],
+    "why": [{"action": "why", "session_id": "work"}],
     "status": [{"action": "status"}],
     "models": [{"action": "models"}],
     "model_list": [{"action": "model_list", "here": True}],
@@ -131,6 +132,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             arguments={"zone": "Europe/Paris"},
             call_id="call_1f2e3d4c",
             result_preview="09:30",
+            failed=False,
         ),
         events.ApprovalRequired(**_QUESTION),
         events.ApprovalResolved(
@@ -140,6 +142,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             by="uid 1000",
             scope="once",
         ),
+        events.Question(session_id=_WORK, question="Which of the two files?"),
         events.SkillUsed(session_id=_WORK, skill="email_fetch", result="3 new emails"),
         events.UsageEvent(
             session_id=_WORK,
@@ -181,6 +184,32 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             offset=0,
             limit=20,
         ),
+        events.Why(
+            session_id=_WORK,
+            turn="t-5f0c9a1be2d34c77",
+            end="done",
+            model="ollama/phi3",
+            ended=_CREATED,
+            account={
+                "steps": 2,
+                "prompt_tokens": 1204,
+                "completion_tokens": 31,
+                "total_ms": 2210,
+                "prompt_bytes": {"system": 188, "context": 950, "turn": 266, "tools": 1931},
+                "offered": ["file_read", "get_current_time", "shell"],
+                "skills": [{"skill": "clock", "by": "model", "why": "ollama/phi3 chose it"}],
+                "tools": [
+                    {
+                        "tool": "get_current_time",
+                        "ms": 31,
+                        "failed": False,
+                        "rule": "built in: confined",
+                        "skill": "clock",
+                    }
+                ],
+            },
+            origins=[],
+        ),
         events.StatusReport(
             version="0.1.0",
             pid=4711,
@@ -192,6 +221,8 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             turns_total=3,
             turns_failed=0,
             tokens_total=2048,
+            tokens_today=5120,
+            tokens_per_day=0,
             local_models=[
                 events.LoadedModelSummary(
                     path=_QWEN_PATH,

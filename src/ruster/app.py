@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ruster.agent.no_tools import NoTools
+from ruster.agent.budget import DayBudget
 from ruster.agent.turn import Agent
 from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
@@ -37,6 +37,7 @@ from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
+from ruster.sessions.conversing import Conversing
 from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
@@ -45,6 +46,7 @@ from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
 from ruster.telemetry.log import Log
+from ruster.tool_services import ToolParts, ToolServices
 from ruster.trust.approval import Approval
 from ruster.trust.trust import Trust, TrustParts
 from ruster.trust.wire import approval_event
@@ -106,6 +108,12 @@ class Daemon:
         )
         self._committer = Committer(sync=self._settings.sessions.sync)
         self.trust = self._build_trust()
+        self.tools = self._build_tools()
+        self._budget = DayBudget(
+            installation.paths.state / "budget.json",
+            self._settings.agent.day_tokens,
+            installation.clock,
+        )
         self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
@@ -115,6 +123,7 @@ class Daemon:
             lock = InstanceLock(self._given.paths.state / "ruster.lock")
             stack.callback(lock.release)
             stack.push_async_callback(self.services.aclose)
+            stack.push_async_callback(self.tools.aclose)
             stack.push_async_callback(self._committer.aclose)
             await self.trust.open()
             stack.callback(self.trust.close)
@@ -178,10 +187,28 @@ class Daemon:
             )
         )
 
+    def _build_tools(self) -> ToolServices:
+        conversing = Conversing(lambda: self.store)
+        parts = ToolParts(
+            clock=self._given.clock,
+            policy=self.trust.policy,
+            approver=self.trust.approver,
+            skills=self.skills,
+            conversation=conversing,
+            asker=conversing,
+        )
+        return ToolServices(self._settings, parts)
+
     def _build_store(self) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
         agent = Agent(
-            self.services.models, NoTools(), settings.agent, given.clock, skills=self.skills
+            models=self.services.models,
+            tools=self.tools.registry,
+            settings=settings.agent,
+            clock=given.clock,
+            budget=self._budget,
+            skills=self.skills,
+            commands=self.tools.texts,
         )
         parts = SessionParts(
             agent=agent,
@@ -204,6 +231,7 @@ class Daemon:
             started=given.clock.monotonic(),
             connections=lambda: self.listener.connections,
             local_models=self.services.loaded,
+            budget=self._budget,
         )
         live = self._live_settings()
         dispatcher = Dispatcher(

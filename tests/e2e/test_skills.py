@@ -177,9 +177,12 @@ async def test_a_chosen_skill_is_before_the_model_and_told(folder: Path) -> None
         page = await client.ask({"action": "history", "session_id": "s"}, "history")
         await client.ask({"action": "create", "session_id": "other"}, "created")
         await client.say("other", "hello")
-    systems = [request.messages[0].content for request in model.requests]
-    assert "# Enabled Skills:" in systems[0]
-    assert "joke" in systems[0]
-    assert systems[1] == systems[0]  # it stays for some turns
-    assert "# Enabled Skills:" not in systems[2]  # nothing of the skills where none was chosen
+    systems = {request.messages[0].content for request in model.requests}
+    assert len(systems) == 1  # what models read first stays as it is
+    said = [request.messages[-1].content for request in model.requests]
+    assert ["# Enabled Skills:" in text for text in said] == [True, True, False]
+    assert "joke" in said[1]  # it stays for some turns
+    assert said[1].endswith("hello")
+    assert said[2] == "hello"  # nothing of the skills where none was chosen
+    assert model.requests[1].messages[1].content == "/joke-teller one, please"
     assert page["history"][1]["skills"] == ["joke-teller"]

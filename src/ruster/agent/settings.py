@@ -18,6 +18,15 @@ class AgentSettings(BaseModel):
     """Model steps one turn may take."""
     max_answer_bytes: int = Field(default=1 << 20, ge=1024)
     """Bytes of answer and thought one turn may produce before it is ended."""
+    max_repeats: int = Field(default=4, ge=2, le=100)
+    """The same tool call with the same result ends a turn when it comes for this many times."""
+    turn_tokens: int = Field(default=500_000, ge=0)
+    """Tokens that one turn may take with all its steps, prompts included; 0 is no limit."""
+    day_tokens: int = Field(default=0, ge=0)
+    """Tokens that all turns of a day may take together; 0 is no limit."""
+    compact: bool = True
+    """Have the model sum up the oldest turns when a conversation outgrows its window; else they are
+    left out."""
     reserve_tokens: int = Field(default=1024, ge=0)
     """Part of the model's window kept free for the answer, in tokens."""
     default_window_tokens: int = Field(default=8192, ge=512)

@@ -7,55 +7,36 @@ what the user said meanwhile. Cancelling the task that runs it ends everything b
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from ruster.agent.asking import ask
-from ruster.agent.context import SYSTEM_PROMPT, fit
+from ruster.agent.account import Account
+from ruster.agent.budget import DayBudget, TurnBudget
+from ruster.agent.calls import Calls
+from ruster.agent.compaction import Summing, summary_message
+from ruster.agent.context import SYSTEM_PROMPT
+from ruster.agent.conversation import Conversation, Opening
 from ruster.agent.settings import AgentSettings
+from ruster.agent.step import Step, StepParts
+from ruster.agent.telling import Telling
 from ruster.core.clock import Clock
 from ruster.core.errors import ProviderError, ToolError
-from ruster.core.inference import (
-    Behaviour,
-    Complete,
-    Content,
-    FinishReason,
-    InferenceConfig,
-    InferenceEvent,
-    InferenceRequest,
-    Notice,
-    ProcessStart,
-    Progress,
-    Sampling,
-    Thought,
-    ThoughtPhase,
-    ToolCallRequest,
-    Usage,
-)
+from ruster.core.inference import FinishReason
 from ruster.core.messages import Message, Role, ToolCall
-from ruster.core.ports import ChatModels, ToolRunner
+from ruster.core.ports import ChatModels
 from ruster.core.skills import SkillChooser
-from ruster.core.tools import TurnScope
-from ruster.protocol.events import (
-    Event,
-    NoticeEvent,
-    ProgressEvent,
-    Response,
-    SkillUsed,
-    ThoughtEvent,
-    ToolCallEvent,
-    UsageEvent,
-)
+from ruster.core.tools import Toolbox, ToolCommands, TurnScope
+from ruster.protocol.events import Event
+from ruster.trust.taint import marked
 
 __all__ = ["Agent", "Turn", "TurnHost", "TurnInput"]
 
 _log = structlog.stdlib.get_logger("ruster.agent")
-_PREVIEW_CHARS = 200
 _RECENT_TURNS = 2  # before the present one, for the choice of skills
-_LASTING = ("context_trimmed", "model_fallback", "tools_left_out")
+_MAX_WRITTEN_CALLS = 2
+_COMPACT_SHARE = 2  # after summing up, the turns that stay take one part in so many of the window
 
 
 class TurnHost(Protocol):
@@ -69,6 +50,10 @@ class TurnHost(Protocol):
         """Keep a message that is part of the turn but not its end."""
         ...
 
+    def record_summary(self, turns: int, notes: str, origins: tuple[str, ...]) -> None:
+        """Keep notes that stand in the place of the ``turns`` oldest turns from now on."""
+        ...
+
     def take_steering(self) -> list[Message]:
         """Hand over what the user said since the last step."""
         ...
@@ -80,13 +65,18 @@ class TurnHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """What a turn starts from: ``turns`` are the conversation's turns, the one to answer last."""
+    """What a turn starts from: ``turns`` are the conversation's turns, the one to answer last.
+
+    ``notes`` stand for the turns before them and may hold words of ``notes_origins``; ``told`` is
+    what lasts and was told in the turn before.
+    """
 
     scope: TurnScope
     model: str
     turns: Sequence[Sequence[Message]]
+    notes: str = ""
+    notes_origins: tuple[str, ...] = ()
     told: Set[str] = frozenset()
-    """What lasts and was told in the turn before; see ``Turn.told``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +84,12 @@ class Agent:
     """What all turns share."""
 
     models: ChatModels
-    tools: ToolRunner
+    tools: Toolbox
     settings: AgentSettings
     clock: Clock
+    budget: DayBudget
     skills: SkillChooser | None = None
+    commands: ToolCommands | None = None
 
     def turn(self, given: TurnInput, host: TurnHost) -> Turn:
         """Prepare a turn; nothing happens before ``run``."""
@@ -105,45 +97,78 @@ class Agent:
 
 
 class Turn:
-    """One turn in progress.
-
-    ``tokens`` counts what the model has read and written, ``model`` is the one that answers (which
-    may be a fallback), ``told`` holds what lasts beyond the turn and need not be told again,
-    ``skills`` are the names of those that take part.
-    """
+    """One turn in progress; ``skills`` are the names of those that take part."""
 
     def __init__(self, agent: Agent, given: TurnInput, host: TurnHost) -> None:
+        own = agent.settings
         self._agent = agent
         self._given = given
         self._host = host
-        self._messages: list[Message] = []
-        self._parts: list[str] = []
-        self._calls: list[ToolCall] = []
-        self._produced_bytes = 0
-        self._toolless = False
-        self.tokens = 0
-        self.told: set[str] = set()
+        self._began = agent.clock.monotonic()
+        self._budget = TurnBudget(agent.budget, own.turn_tokens)
+        self._account = Account()
+        self._written_calls = 0
         self.skills: tuple[str, ...] = ()
-        self.model = given.model
+        self.telling = Telling(
+            given.scope.session_id, host.emit, given.model, given.told, own.max_answer_bytes
+        )
+        self._calls = Calls(
+            agent.tools, given.scope, self.telling, self._account, agent.clock, own.max_repeats
+        )
+        self._step = Step(
+            StepParts(agent.models, agent.tools, own, agent.clock, self._budget),
+            given.scope,
+            given.model,
+            self.telling,
+            self._account,
+        )
 
     @property
     def text(self) -> str:
         """What the model has said in its present step."""
-        return "".join(self._parts)
+        return self.telling.text
+
+    @property
+    def model(self) -> str:
+        """The model that answers, which may be a fallback."""
+        return self.telling.model
+
+    @property
+    def told(self) -> Set[str]:
+        """What lasts beyond the turn and need not be told again."""
+        return self.telling.told
+
+    @property
+    def tokens(self) -> int:
+        """What the models have read and written so far."""
+        return self._budget.spent
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Whose words the answer may hold beside the user's own."""
+        return marked(Message(Role.ASSISTANT, ""), self._given.scope.taint).origins
+
+    def account(self) -> dict[str, Any]:
+        """Return how the answer came about so far, as strict JSON."""
+        self._account.total_ms = round((self._agent.clock.monotonic() - self._began) * 1000)
+        return self._account.to_record()
 
     async def run(self) -> FinishReason:
         """Answer; raises the errors of the tree, and CancelledError when cancelled."""
-        await self._assemble()
+        if await self._answer_command():
+            return FinishReason.STOP
+        conversation = await self._assemble()
         for number in range(self._agent.settings.max_rounds):
-            marker = "Refining..." if number else "Thinking..."
-            self._emit(Response(session_id=self._id, delta=marker, phase="thinking"))
-            reason = await self._step()
-            if self._calls:
-                await self._run_tools()
-                self._messages.extend(self._host.take_steering())
+            self.telling.begin_step(number)
+            reason, calls = await self._step.run(conversation)
+            calls = calls or await self._written_call()
+            if calls:
+                await self._run_tools(conversation, calls)
+                self._add(conversation, self._host.take_steering())
             elif steering := self._host.finish():
-                self._keep(Message(Role.ASSISTANT, self.text))
-                self._messages.extend(steering)
+                if self.text:
+                    self._keep(conversation, Message(Role.ASSISTANT, self.text))
+                self._add(conversation, steering)
             else:
                 return reason
         raise ToolError(
@@ -152,23 +177,66 @@ class Turn:
             code="too_many_rounds",
         )
 
-    async def _assemble(self) -> None:
-        settings = self._agent.settings
-        window = await self._agent.models.context_size(self._given.model)
-        system = settings.system_prompt or SYSTEM_PROMPT
-        fitted = fit(
-            "\n\n".join(part for part in (system, await self._choose_skills()) if part),
-            self._given.turns,
-            window or settings.default_window_tokens,
-            settings.reserve_tokens,
+    # Before the first step
+
+    async def _answer_command(self) -> bool:
+        """Answer a message that calls a tool by itself, without any model."""
+        commands, said = self._agent.commands, _said_last(self._given.turns[-1])
+        if commands is None or (outcome := await commands.answer(self._given.scope, said)) is None:
+            return False
+        self.telling.say(outcome.text)
+        return True
+
+    async def _assemble(self) -> Conversation:
+        """Put the conversation together; what outgrows the window is summed up or left out."""
+        own, given = self._agent.settings, self._given
+        window = await self._agent.models.context_size(given.model) or own.default_window_tokens
+        notes = summary_message(given.notes, given.notes_origins) if given.notes else None
+        opening = Opening(
+            own.system_prompt or SYSTEM_PROMPT, given.turns, notes, await self._choose_skills()
         )
-        self._messages = list(fitted.messages)
+        conversation = Conversation(opening, window, own.reserve_tokens)
+        fitted = conversation.fitted()
+        if fitted.dropped_turns and own.compact:
+            conversation = await self._compact(conversation)
+            fitted = conversation.fitted()
         if fitted.dropped_turns:
-            self._notify(
+            self.telling.notify(
                 "context_trimmed",
                 f"the {fitted.dropped_turns} oldest turns do not fit into the model's window "
                 "and were left out; the history keeps them",
             )
+        self._account.left_out_turns = fitted.dropped_turns
+        for message in fitted.messages:
+            given.scope.taint.origins.update(message.origins)
+        return conversation
+
+    async def _compact(self, conversation: Conversation) -> Conversation:
+        """Have the oldest turns summed up; on failure the conversation stays as it is."""
+        opening, window = conversation.opening, conversation.window
+        smaller = Conversation(opening, window // _COMPACT_SHARE, conversation.reserve // 2)
+        try:
+            count = smaller.fitted().dropped_turns
+            summing = Summing(self._agent.models, self._given.model, window)
+            with self._budget.reserve(window) as reservation:
+                try:
+                    notes = await summing.write(self._given.notes, opening.turns[:count])
+                finally:
+                    reservation.spend(summing.usage.prompt + summing.usage.completion)
+        except ProviderError as error:
+            _log.warning("not_summed_up", session=self._given.scope.session_id, why=error.message)
+            return conversation
+        said = [message for turn in opening.turns[:count] for message in turn]
+        origins = {*self._given.notes_origins, *(it for m in said for it in m.origins)}
+        message = marked(summary_message(notes, tuple(sorted(origins))), self._given.scope.taint)
+        self._host.record_summary(count, notes, message.origins)
+        self.telling.notify(
+            "context_compacted",
+            f"the {count} oldest turns no longer fit into the model's window; it goes on with a "
+            "summary of them, and the history keeps them",
+        )
+        opening = Opening(opening.system, opening.turns[count:], message, opening.context)
+        return Conversation(opening, window, conversation.reserve)
 
     async def _choose_skills(self) -> str:
         """Have skills chosen for what the user said, tell of them, and return their part."""
@@ -176,171 +244,45 @@ class Turn:
         if skills is None:
             return ""
         *earlier, current = self._given.turns
-        message = next((it.content for it in reversed(current) if it.role is Role.USER), "")
         recent = [it for turn in earlier[-_RECENT_TURNS:] for it in turn]
-        choice = await skills.choose(self._given.scope, self._given.model, message, recent)
+        choice = await skills.choose(
+            self._given.scope, self._given.model, _said_last(current), recent
+        )
         self.skills = tuple(one.skill.name for one in choice.chosen)
+        self._account.note_skills(choice)
         for one in choice.fresh:
-            result = "Skill instructions injected."
-            self._emit(SkillUsed(session_id=self._id, skill=one.skill.name, result=result))
+            self.telling.skill(one.skill.name)
         return choice.prompt
 
-    async def _step(self) -> FinishReason:
-        """Run the model once; afterwards ``text`` and ``_calls`` hold what it said."""
-        self._parts.clear()
-        self._calls.clear()
-        started = self._agent.clock.monotonic()
-        first_ms: int | None = None
-        usage, reason = Usage(), FinishReason.STOP
-        messages = tuple(self._messages)
-        request = InferenceRequest(
-            model=self._given.model,
-            messages=messages,
-            config=self._config(),
-            tools=() if self._toolless else await self._agent.tools.offer(messages),
-            session=self._given.scope.session_key,
-        )
-        stream = ask(self._agent.models, request, self._tools_refused)
-        async with aclosing(stream) as events:
-            async for event in events:
-                if isinstance(event, (Notice, ProcessStart, Progress)):
-                    self._tell(event)
-                    continue
-                if first_ms is None:
-                    first_ms = self._since_ms(started)
-                if isinstance(event, Usage):
-                    usage = event
-                    # At once: what follows may be cancelled, and was still paid for.
-                    self.tokens += usage.prompt + usage.completion
-                elif isinstance(event, Complete):
-                    reason = event.reason
-                else:
-                    self._take(event)
-        _log.info(
-            "model_call",
-            model=self.model,
-            prompt_tokens=usage.prompt,
-            completion_tokens=usage.completion,
-            messages=len(messages),
-            ms=self._since_ms(started),
-            attempts=usage.attempts,
-            reason=reason.value,
-        )
-        self._emit(
-            UsageEvent(
-                session_id=self._id,
-                model=self.model,
-                prompt_tokens=usage.prompt,
-                completion_tokens=usage.completion,
-                cached_tokens=usage.cached,
-                first_token_ms=first_ms,
-                total_ms=self._since_ms(started),
-                attempts=usage.attempts,
-            )
-        )
-        return reason
+    # Between steps
 
-    def _tools_refused(self) -> None:
-        """Do without tools for the rest of the turn."""
-        self._toolless = True
-        self._notify(
-            "tools_left_out",
-            f"{self.model} cannot use tools and answers without them; choose another model for "
-            "what needs tools",
-        )
+    async def _written_call(self) -> Sequence[ToolCall]:
+        """Return the call that the model wrote as its whole answer, a few times a turn."""
+        if self._agent.commands is None or self._written_calls >= _MAX_WRITTEN_CALLS:
+            return ()
+        call = await self._agent.commands.call(self._given.scope, self.text)
+        if call is None:
+            return ()
+        self._written_calls += 1
+        return (call,)
 
-    def _tell(self, event: Notice | ProcessStart | Progress) -> None:
-        """Pass on what happens beside the answer."""
-        if isinstance(event, ProcessStart):
-            self.model = event.model or self.model
-        elif isinstance(event, Notice):
-            self._notify(event.code, event.message)
-        else:
-            self._emit(
-                ProgressEvent(
-                    session_id=self._id,
-                    what=event.what,
-                    current=event.current,
-                    total=event.total,
-                )
-            )
+    async def _run_tools(self, conversation: Conversation, calls: Sequence[ToolCall]) -> None:
+        said = self.text
+        asked = Message(Role.ASSISTANT, said, tool_calls=tuple(calls))
+        self._keep(conversation, asked)
+        self.telling.clear()
+        await self._calls.run(calls, said, lambda message: self._keep(conversation, message))
 
-    def _take(self, event: InferenceEvent) -> None:
-        """Pass one event of the model on to the session."""
-        if isinstance(event, Content):
-            self._parts.append(event.text)
-            self._count(event.text)
-            self._emit(Response(session_id=self._id, delta=event.text))
-        elif isinstance(event, Thought):
-            self._count(event.text)
-            if self._agent.settings.show_thinking:
-                delta = event.text if event.phase is ThoughtPhase.DELTA else None
-                self._emit(ThoughtEvent(session_id=self._id, phase=event.phase.value, delta=delta))
-        elif isinstance(event, ToolCallRequest):
-            self._calls.append(event.call)
-
-    def _count(self, text: str) -> None:
-        self._produced_bytes += len(text.encode(errors="replace"))
-        if self._produced_bytes > self._agent.settings.max_answer_bytes:
-            raise ProviderError(
-                f"the answer grew beyond {self._agent.settings.max_answer_bytes} bytes and was "
-                "ended; what was said is kept",
-                code="answer_too_large",
-            )
-
-    async def _run_tools(self) -> None:
-        self._keep(Message(Role.ASSISTANT, self.text, tool_calls=tuple(self._calls)))
-        self._parts.clear()
-        for call in self._calls:
-            try:
-                result = await self._agent.tools.run(call)
-            except ToolError as error:
-                result = f"error: {error.message}"
-            _log.info("tool_call", tool=call.name, call_id=call.id, result_bytes=len(result))
-            self._keep(Message(Role.TOOL, result, tool_call_id=call.id, name=call.name))
-            self._emit(
-                ToolCallEvent(
-                    session_id=self._id,
-                    tool=call.name,
-                    arguments=call.arguments,
-                    call_id=call.id,
-                    result_preview=result[:_PREVIEW_CHARS],
-                )
-            )
-
-    def _keep(self, message: Message) -> None:
-        self._messages.append(message)
+    def _keep(self, conversation: Conversation, message: Message) -> None:
+        message = marked(message, self._given.scope.taint)
+        conversation.said.append(message)
         self._host.record(message)
 
-    def _config(self) -> InferenceConfig:
-        own = self._agent.settings
-        return InferenceConfig(
-            Behaviour(max_tokens=own.max_tokens, show_thinking=own.show_thinking),
-            Sampling(
-                temperature=own.temperature,
-                top_p=own.top_p,
-                top_k=own.top_k,
-                min_p=own.min_p,
-                repetition_penalty=own.repetition_penalty,
-                seed=own.seed,
-            ),
-        )
+    def _add(self, conversation: Conversation, said: Sequence[Message]) -> None:
+        conversation.said.extend(said)
+        for message in said:
+            self._given.scope.taint.origins.update(message.origins)
 
-    @property
-    def _id(self) -> str:
-        return self._given.scope.session_id
 
-    def _emit(self, event: Event) -> None:
-        self._host.emit(event)
-
-    def _notify(self, code: str, message: str) -> None:
-        """Tell something; what lasts, only when the turn before did not tell it."""
-        if code in _LASTING:
-            lasting = code if code == "context_trimmed" else message
-            self.told.add(lasting)
-            if lasting in self._given.told:
-                return
-        self._emit(NoticeEvent(session_id=self._id, code=code, message=message))
-
-    def _since_ms(self, started: float) -> int:
-        return round((self._agent.clock.monotonic() - started) * 1000)
+def _said_last(turn: Sequence[Message]) -> str:
+    return next((it.content for it in reversed(turn) if it.role is Role.USER), "")

@@ -16,7 +16,7 @@ _MAX_ARGUMENTS = 60
 def aside(event: events.Event) -> str:
     """Word what happens beside the answer; nothing for what a person need not see."""
     match event:
-        case events.ToolCallEvent(tool=tool, arguments=arguments, result_preview=None):
+        case events.ToolCallEvent(tool=tool, arguments=arguments, phase="start"):
             return dim(visible(f"[{tool} {_short(json.dumps(arguments, ensure_ascii=False))}]"))
         case events.ToolCallEvent(tool=tool, result_preview=preview):
             return dim(visible(f"[{tool}: {_short(preview or '')}]"))
@@ -24,6 +24,8 @@ def aside(event: events.Event) -> str:
             return question_text(event)
         case events.ApprovalResolved(state=state, by=by):
             return dim(f"[{state}: {safe(by)}]")
+        case events.Question(question=question):
+            return visible(question)
         case events.SkillUsed(skill=skill, result=result):
             return dim(visible(f"[skill {skill}: {_short(result)}]"))
         case events.NoticeEvent(message=message):

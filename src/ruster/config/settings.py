@@ -12,6 +12,8 @@ from ruster.engine.settings import EngineSettings
 from ruster.gateway.settings import ProxySettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.modelstore.settings import ModelStoreSettings
+from ruster.sandbox.script_settings import ScriptSettings
+from ruster.sandbox.web_settings import WebSettings
 from ruster.server.settings import ServerSettings
 from ruster.sessions.settings import SessionSettings
 from ruster.skills.settings import Selector, SkillName, SkillSettings
@@ -64,6 +66,8 @@ class Settings(BaseModel):
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    scripts: ScriptSettings = Field(default_factory=ScriptSettings)
     trust: TrustSettings = Field(default_factory=TrustSettings)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Providers beyond this machine by their prefix, as tables `[providers.NAME]`."""

@@ -12,7 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from ruster.core.inference import InferenceEvent, InferenceRequest, Progress
 from ruster.core.manifest import Purpose
-from ruster.core.messages import Message, ToolCall, ToolSpec
 from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.web import ScriptResult, WebAnswer
 
@@ -29,7 +28,6 @@ __all__ = [
     "Reranker",
     "ScriptRunner",
     "SessionState",
-    "ToolRunner",
     "WebFetcher",
 ]
 
@@ -111,18 +109,6 @@ class ChatModels(Protocol):
 
     async def models(self) -> ModelList:
         """List what every provider has."""
-        ...
-
-
-class ToolRunner(Protocol):
-    """What ``agent`` needs of the tools: which to offer, and to run one."""
-
-    async def offer(self, messages: tuple[Message, ...]) -> tuple[ToolSpec, ...]:
-        """Choose the tools this conversation's next step may use."""
-        ...
-
-    async def run(self, call: ToolCall) -> str:
-        """Run a call and return its result text; raises ``ToolError`` with a hint for the model."""
         ...
 
 

@@ -11,7 +11,15 @@ from typing import Protocol
 from ruster.core.messages import Message
 from ruster.core.tools import TurnScope
 
-__all__ = ["Asker", "ConversationView", "MemoryPort", "Recollection", "SkillScript", "SkillScripts"]
+__all__ = [
+    "Asker",
+    "ConversationView",
+    "MemoryPort",
+    "Recollection",
+    "Reminders",
+    "SkillScript",
+    "SkillScripts",
+]
 
 
 class ConversationView(Protocol):
@@ -29,8 +37,12 @@ class ConversationView(Protocol):
 class Asker(Protocol):
     """Puts a question to the person of a session."""
 
-    async def question(self, text: str, scope: TurnScope) -> str | None:
-        """Return the answer, or None when none came in time. Cancelling withdraws it."""
+    async def question(self, text: str, scope: TurnScope) -> bool:
+        """Wait until the person says something; False when nothing came in time.
+
+        What is said comes to the turn as the user's next message. Cancelling withdraws the
+        question.
+        """
         ...
 
 
@@ -51,6 +63,17 @@ class MemoryPort(Protocol):
 
     async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
         """Return what fits the query best, best first."""
+        ...
+
+
+class Reminders(Protocol):
+    """Has something done later."""
+
+    async def schedule(self, scope: TurnScope, when: str, text: str) -> str:
+        """Keep ``text`` for ``when`` (in words, or as a cron line); return when that will be.
+
+        Raises ToolError when the time cannot be understood.
+        """
         ...
 
 

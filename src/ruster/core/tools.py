@@ -26,6 +26,8 @@ __all__ = [
     "Risk",
     "Taint",
     "Tool",
+    "ToolCommands",
+    "ToolSource",
     "Toolbox",
     "TurnScope",
     "Verdict",
@@ -107,7 +109,9 @@ class Outcome:
     """What a tool call brought: ``text`` is for the model.
 
     ``failed`` calls may carry a ``hint`` on how to try again; ``origin`` names where text came
-    from that must not be trusted; ``stderr`` is what a program wrote beside its result.
+    from that must not be trusted; ``stderr`` is what a program wrote beside its result. ``rule`` is
+    what let the call pass, ``skill`` whose tool it was; ``digest`` is the same for the same result,
+    however it is shown.
     """
 
     text: str
@@ -115,6 +119,15 @@ class Outcome:
     hint: str | None = None
     origin: str | None = None
     stderr: str = ""
+    rule: str | None = None
+    skill: str | None = None
+    digest: str = ""
+
+    @property
+    def told(self) -> str:
+        """What the model is told, with the hint if there is one."""
+        text = f"{self.text}\n[hint: {self.hint}]" if self.hint else self.text
+        return f"error: {text}" if self.failed else text or "[no output]"
 
 
 class Tool(Protocol):
@@ -141,8 +154,35 @@ class Toolbox(Protocol):
         """Choose the tools that this conversation's next step may use."""
         ...
 
-    async def run(self, scope: TurnScope, call: ToolCall) -> Outcome:
-        """Check, decide, ask if need be, run. Never raises ToolError: that is a failed outcome."""
+    async def run(self, scope: TurnScope, call: ToolCall, said: str = "") -> Outcome:
+        """Check, decide, ask if need be, run; ``said`` is the assistant's text so far.
+
+        Never raises ToolError: that is a failed outcome.
+        """
+        ...
+
+    async def changes(self, scope: TurnScope, call: ToolCall) -> bool:
+        """Whether a call may change something, so that no other may run beside it."""
+        ...
+
+
+class ToolSource(Protocol):
+    """Brings tools that are not there for every turn."""
+
+    async def tools(self, scope: TurnScope) -> Sequence[Tool]:
+        """Return the tools of a turn; the same ones as long as the turn runs."""
+        ...
+
+
+class ToolCommands(Protocol):
+    """Calls written as text: ``/tool NAME ARGUMENTS``."""
+
+    async def answer(self, scope: TurnScope, text: str) -> Outcome | None:
+        """Run what a person's message calls, or None if it is any other message."""
+        ...
+
+    async def call(self, scope: TurnScope, text: str) -> ToolCall | None:
+        """Return the call that a model wrote as its whole answer, or None if it is none."""
         ...
 
 
@@ -158,7 +198,8 @@ class ActionKind(StrEnum):
 class Action:
     """A tool call as policy and approvals see it: the exact arguments, and what they would do.
 
-    ``target`` is what it acts on, if it acts on one thing: a path, a host, a command line.
+    ``target`` is what it acts on, if it acts on one thing: a path, a host, a command line. A
+    ``confined`` action runs in the sandbox and reaches nothing but the session's own work folder.
     """
 
     tool: str
@@ -166,6 +207,7 @@ class Action:
     effects: frozenset[Effect]
     risk: Risk
     target: str | None = None
+    confined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruster.agent.budget import DayBudget
 from ruster.core.clock import Clock
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import spawn
@@ -35,6 +36,7 @@ class DaemonView:
     started: float
     connections: Callable[[], int]
     local_models: Callable[[], Sequence[ModelStatus]]
+    budget: DayBudget
 
 
 class DaemonHandlers:
@@ -58,6 +60,8 @@ class DaemonHandlers:
             "turns_total": view.counts.total,
             "turns_failed": view.counts.failed,
             "tokens_total": view.counts.tokens,
+            "tokens_today": view.budget.spent_today,
+            "tokens_per_day": view.budget.limit,
             "local_models": [_summary(model) for model in view.local_models()],
         }
         report = StatusReport(

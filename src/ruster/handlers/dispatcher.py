@@ -41,6 +41,7 @@ class Dispatcher:
             commands.Attach: session.attach,
             commands.Detach: session.detach,
             commands.Cancel: session.cancel,
+            commands.Why: session.why,
             commands.Ping: daemon.ping,
             commands.Status: daemon.status,
             commands.Models: daemon.models,

@@ -8,6 +8,7 @@ from functools import partial
 
 from ruster.core.errors import SessionError
 from ruster.handlers.caller import Caller, owner_of, require_privilege
+from ruster.protocol import events
 from ruster.protocol.commands import (
     Attach,
     Cancel,
@@ -17,6 +18,7 @@ from ruster.protocol.commands import (
     History,
     ListSessions,
     Send,
+    Why,
 )
 from ruster.protocol.events import (
     Attached,
@@ -30,6 +32,7 @@ from ruster.protocol.events import (
 )
 from ruster.sessions.session import Session
 from ruster.sessions.store import SessionStore
+from ruster.trust.taint import origins_of_record
 
 __all__ = ["SessionHandlers"]
 
@@ -124,6 +127,24 @@ class SessionHandlers:
         session = await self._store.get(owner_of(caller, command), command.session_id)
         cancelled, dropped = session.cancel(turn=command.turn, queued=command.queued)
         reply = CancelReport(session_id=session.id, cancelled=cancelled, dropped=dropped)
+        caller.reply(reply, command)
+
+    async def why(self, caller: Caller, command: Why) -> None:
+        """Tell how an answer came about."""
+        session = await self._store.get(owner_of(caller, command), command.session_id)
+        record = await session.ending(command.turn)
+        if record is None:
+            what = "that turn" if command.turn else "any turn"
+            raise SessionError(f"{session.id!r} has no end of {what} yet", code="turn_not_found")
+        reply = events.Why(
+            session_id=session.id,
+            turn=str(record.get("turn", "")),
+            end=str(record["end"]),
+            model=str(record.get("model", "")),
+            ended=str(record.get("timestamp", "")),
+            account=record.get("why") or {},
+            origins=list(origins_of_record(record)),
+        )
         caller.reply(reply, command)
 
     async def _check_model(self, caller: Caller, model: str) -> None:

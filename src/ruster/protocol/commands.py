@@ -55,6 +55,7 @@ __all__ = [
     "SkillUnban",
     "SkillValidate",
     "Status",
+    "Why",
 ]
 
 CommandId = (
@@ -271,6 +272,14 @@ class ModelImport(CommandBase):
     """What to call the file; else its own name."""
 
 
+class Why(SessionCommand):
+    """Tell how an answer came about: skills, tools, tokens, the parts of the prompt."""
+
+    action: Literal["why"] = "why"
+    turn: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """The turn that gave the answer; else the last one that ended."""
+
+
 class ConfigGet(CommandBase):
     """Read one setting."""
 
@@ -428,6 +437,7 @@ Command = (
     | Attach
     | Detach
     | Cancel
+    | Why
     | Status
     | Models
     | ModelCatalogue
@@ -466,6 +476,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         Attach,
         Detach,
         Cancel,
+        Why,
         Status,
         Models,
         ModelCatalogue,

@@ -15,21 +15,17 @@ __all__ = ["WebSettings"]
 class WebSettings(BaseModel):
     """What requests to addresses that others chose may reach, and how much they may take."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     allow: tuple[str, ...] = ()
     """Services on this machine or network that may be asked all the same, as `host:port`, such as
     `127.0.0.1:8888` or `[fd00::5]:8080`. The port is never left out."""
-
     ports: tuple[Annotated[int, Field(gt=0, lt=65536)], ...] = (80, 443, 8080, 8443)
     """Ports that may be asked on public hosts."""
-
     timeout_s: float = Field(default=10.0, gt=0)
     """Seconds for the whole request: name, connection, redirects and answer."""
-
     max_body_bytes: int = Field(default=1024 * 1024, gt=0)
     """Longest answer, after decompression."""
-
     max_redirects: int = Field(default=5, ge=0)
     """How often an answer may point elsewhere."""
 

@@ -6,9 +6,12 @@ A line has ``role`` (user, assistant, tool or note), ``content``, ``timestamp`` 
 - user: ``seq`` of its ``accepted`` event, ``mode``, ``id`` of the command that sent it
 - user: ``images`` with ``media_type`` and ``data`` in base64, if it showed any
 - assistant: ``tool_calls``; the one that ends a turn has ``end`` (done, cancelled, error, expired),
-  ``model``, ``seq`` of the event that told it, and ``error`` if there was one
+  ``model``, ``seq`` of the event that told it, ``why`` (how it came about), and ``error`` if there
+  was one
 - tool: ``name``, ``tool_call_id``
-- note: ``restarted`` when a turn was begun anew after a crash
+- note: ``restarted`` when a turn was begun anew after a crash; ``through``, the last turn of those
+  that the note stands for
+- all: ``origins`` when it may hold somebody else's words (``trust.taint``)
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError
 from ruster.core.inference import FinishReason
 from ruster.core.messages import Image, Message, Role, ToolCall
+from ruster.trust.taint import origins_of_record, with_origins
 
 __all__ = [
     "End",
@@ -35,6 +39,7 @@ __all__ = [
     "for_clients",
     "message_record",
     "restart_record",
+    "summary_record",
     "timestamp_of",
     "to_message",
     "user_record",
@@ -59,7 +64,8 @@ class End(StrEnum):
 class Ending:
     """How a turn ended: the text said last, the error if there was one, why the model stopped.
 
-    ``skills`` are the names of those that took part.
+    ``skills`` are the names of those that took part, ``why`` tells how the answer came about,
+    ``origins`` whose words it may hold.
     """
 
     end: End
@@ -67,6 +73,8 @@ class Ending:
     error: RusterError | None = None
     reason: FinishReason = FinishReason.STOP
     skills: tuple[str, ...] = ()
+    why: Record = field(default_factory=dict)
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -145,7 +153,7 @@ def message_record(turn: str, message: Message, at: float) -> Record:
         record |= _image_records(message)
     if message.role is Role.TOOL:
         record |= {"name": message.name, "tool_call_id": message.tool_call_id}
-    return record
+    return with_origins(record, message.origins)
 
 
 def closing_record(ending: Ending, *, turn: str, model: str, seq: int, at: float) -> Record:
@@ -154,12 +162,22 @@ def closing_record(ending: Ending, *, turn: str, model: str, seq: int, at: float
     record |= {"end": ending.end.value, "model": model, "seq": seq, "skills": list(ending.skills)}
     if ending.error is not None:
         record["error"] = {"code": ending.error.code, "message": ending.error.message}
-    return record
+    if ending.why:
+        record["why"] = ending.why
+    return with_origins(record, ending.origins)
 
 
 def restart_record(turn: str, at: float) -> Record:
     """Make the line that says a turn was begun anew after a crash."""
     return _record("note", "", turn, at) | {"restarted": True}
+
+
+def summary_record(
+    turn: str, notes: str, *, through: str, origins: tuple[str, ...], at: float
+) -> Record:
+    """Make the line whose notes stand for all turns up to and with ``through``."""
+    record = _record("note", notes, turn, at) | {"through": through}
+    return with_origins(record, origins)
 
 
 def to_message(record: Record) -> Message | None:
@@ -181,6 +199,7 @@ def to_message(record: Record) -> Message | None:
         tool_call_id=record.get("tool_call_id"),
         name=record.get("name"),
         images=_images(record.get("images", ())),
+        origins=origins_of_record(record),
     )
 
 

@@ -48,6 +48,7 @@ class RunningTurn:
         self._stream = stream
         self._clock = clock
         self._steering: list[Message] = []
+        self._answered: asyncio.Future[None] | None = None
         self._task: asyncio.Task[FinishReason] | None = None
         self._given_up = asyncio.get_running_loop().create_future()
 
@@ -66,9 +67,34 @@ class RunningTurn:
         if not self._given_up.done():
             self._transcript.append(message_record(self.queued.id, message, self._clock.now()))
 
+    def record_summary(self, turns: int, notes: str, origins: tuple[str, ...]) -> None:
+        """Journal notes that stand for the oldest turns from now on."""
+        if not self._given_up.done():
+            now = self._clock.now()
+            self._transcript.sum_up(self.queued.id, turns, notes, origins, now)
+
+    @property
+    def asking(self) -> bool:
+        """Whether the turn waits for the person's next message."""
+        return self._answered is not None and not self._answered.done()
+
+    async def wait_for_answer(self, timeout_s: float) -> bool:
+        """Return True once the person says something, False when that takes too long."""
+        self._answered = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._answered
+        except TimeoutError:
+            return False
+        finally:
+            self._answered = None
+        return True
+
     def steer(self, message: Message) -> None:
         """Let the model see ``message`` at its next step."""
         self._steering.append(message)
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
 
     def take_steering(self) -> list[Message]:
         """Hand over what the user said since the last step."""

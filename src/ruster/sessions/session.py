@@ -7,9 +7,10 @@ nothing here depends on a connection.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ruster.agent.turn import Agent
 from ruster.core.clock import Clock
@@ -19,12 +20,12 @@ from ruster.core.messages import Message, Role
 from ruster.core.ports import SessionState
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Event, NoticeEvent
+from ruster.protocol.events import Event, NoticeEvent, Question
 from ruster.sessions.activity import ActivityLog
 from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
 from ruster.sessions.records import End, Ending
-from ruster.sessions.running import CancelReason, QueuedTurn
+from ruster.sessions.running import CancelReason, QueuedTurn, RunningTurn
 from ruster.sessions.settings import SessionSettings
 from ruster.sessions.stream import EventStream, Subscriber
 from ruster.sessions.transcript import Transcript
@@ -33,6 +34,8 @@ from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 
 __all__ = ["Session", "SessionParts"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,11 @@ class Session:
         self._check_open()
         self._check_size(message)
         running = self._turns.running
-        if mode is SendMode.STEER and running is not None and running.open_to_steering:
+        if running is not None and _goes_into(running, mode):
             self._check_count(running.waiting_steering)
             queued = running.queued
             steering = replace(queued, command_id=command_id)
-            commit = self._ledger.accept(steering, message, mode, waiting=0)
+            commit = self._ledger.accept(steering, message, SendMode.STEER, waiting=0)
             running.steer(Message(Role.USER, message))
         else:
             self._check_count(len(self._turns))
@@ -137,13 +140,11 @@ class Session:
 
     async def history(self, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Read a page of the stored conversation and its total number of lines."""
-        self._readers += 1
-        try:
-            return await asyncio.to_thread(self.transcript.page, offset, limit)
-        finally:
-            self._readers -= 1
-            if not self._readers:
-                self._no_readers.set()
+        return await self._reading(self.transcript.page, offset, limit)
+
+    async def ending(self, turn: str | None) -> dict[str, Any] | None:
+        """Return the stored line that ended a turn, or the last one that ended any."""
+        return await self._reading(self.transcript.ending, turn)
 
     async def change(self, model: str | None, title: str | None) -> None:
         """Set the model of the turns to come, or the title; durable when this returns."""
@@ -173,6 +174,17 @@ class Session:
     def broken(self) -> bool:
         """Whether the disk refused to flush: the files must be read anew before more is kept."""
         return self._ledger.broken
+
+    async def question(self, text: str, turn: str) -> bool:
+        """Ask the person something in a running turn; return whether they said anything.
+
+        What they say next is the answer, and comes to the turn as their message.
+        """
+        running = self._turns.running
+        if running is None or running.queued.id != turn:
+            return False
+        running.emit(Question(session_id=self.id, question=text))
+        return await running.wait_for_answer(self._parts.settings.question_timeout_s)
 
     def resume(self, queued: QueuedTurn) -> None:
         """Queue an accepted turn that was not answered before the last stop."""
@@ -223,6 +235,16 @@ class Session:
         self._closing = True
         self._ledger.release()
 
+    async def _reading(self, read: Callable[..., _T], *arguments: object) -> _T:
+        """Read the files in a thread; they stay open meanwhile."""
+        self._readers += 1
+        try:
+            return await asyncio.to_thread(read, *arguments)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._no_readers.set()
+
     # Accepting
 
     def _check_open(self) -> None:
@@ -258,3 +280,10 @@ class Session:
             queued.finished.set_result(None)
             return
         self._turns.add(queued, interrupt=mode is SendMode.INTERRUPT)
+
+
+def _goes_into(running: RunningTurn, mode: SendMode) -> bool:
+    """Whether a message belongs to the running turn: it steers, or answers a question."""
+    if mode is SendMode.STEER:
+        return running.open_to_steering
+    return mode is SendMode.QUEUE and running.asking

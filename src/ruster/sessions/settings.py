@@ -30,6 +30,8 @@ class SessionSettings(BaseModel):
     """Bytes of recent events kept in memory for clients that attach again."""
     event_file_bytes: int = Field(default=8 << 20, ge=64 * 1024)
     """Size at which the file of events is put aside; one older file is kept."""
+    question_timeout_s: float = Field(default=300, gt=0, le=3600)
+    """How long a turn waits for the answer to a question it asked, in seconds."""
     cancel_patience_s: float = Field(default=0.9, gt=0)
     """A cancelled turn that has not ended after this many seconds is left behind."""
     sync: bool = True

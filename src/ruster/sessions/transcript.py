@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from ruster.core.messages import Message, Role
-from ruster.sessions.records import Record, TurnLog, for_clients, timestamp_of, to_message
+from ruster.sessions.records import (
+    Record,
+    TurnLog,
+    for_clients,
+    summary_record,
+    timestamp_of,
+    to_message,
+)
 from ruster.sessions.settings import SessionSettings
 from ruster.storage.disk import Disk
 from ruster.storage.journal import Damage, Journal
+from ruster.trust.taint import origins_of_record
 
 __all__ = ["Transcript"]
 
 _TAIL_RECORDS = 4096
 _PAGE_BYTES = 1 << 20
+_PAGE_RECORDS = 256
 
 
 class Transcript:
@@ -34,6 +43,9 @@ class Transcript:
         self._settings = settings
         self._ended: deque[TurnLog] = deque()
         self._ended_bytes = 0
+        self.notes = ""
+        """What stands for the turns before those in memory; ``notes_origins`` is whose words."""
+        self.notes_origins: tuple[str, ...] = ()
         self.last_ending: Record | None = None
         self.last_seq = 0
         """The highest ``seq`` any line names: events up to it are already part of the history."""
@@ -59,8 +71,27 @@ class Transcript:
             del self.open_turns[turn]
 
     def conversation(self, turn: str) -> Sequence[Sequence[Message]]:
-        """Return the ended turns in memory, oldest first, and the open ``turn`` last."""
-        return [*(log.messages for log in self._ended), self.open_turns[turn].messages]
+        """Return the ended turns in memory, oldest first, and the open ``turn`` as it is now."""
+        return [*(log.messages for log in self._ended), tuple(self.open_turns[turn].messages)]
+
+    def sum_up(
+        self, turn: str, count: int, notes: str, origins: tuple[str, ...], at: float
+    ) -> None:
+        """Have notes stand for the ``count`` oldest turns in memory; raises StorageError."""
+        through = self._ended[count - 1].id
+        self.append(summary_record(turn, notes, through=through, origins=origins, at=at))
+
+    def ending(self, turn: str | None) -> Record | None:
+        """Find the line that ended a turn, or the last one that ended any (blocks)."""
+        end = len(self.journal)
+        while end > 0:
+            first = max(0, end - _PAGE_RECORDS)
+            for body in reversed(list(self.journal.bodies(first, end))):
+                record: Record = json.loads(body)
+                if "end" in record and turn in (None, record.get("turn")):
+                    return record
+            end = first
+        return None
 
     def recent(self, turns: int) -> list[Message]:
         """Return the messages of the newest ended turns, oldest first."""
@@ -95,6 +126,9 @@ class Transcript:
         """Sort one line into the turns."""
         self.last_seq = max(self.last_seq, record.get("seq", 0))
         turn = record.get("turn")
+        if "through" in record:
+            self._take_notes(record)
+            return
         message = to_message(record)
         if turn is None or (message is None and "restarted" not in record):
             return
@@ -116,6 +150,15 @@ class Transcript:
         if "end" in record:
             self.last_ending = record
             self._end(self.open_turns.pop(turn))
+
+    def _take_notes(self, record: Record) -> None:
+        """Let notes stand for the turns they are about, if those are in memory."""
+        ids = [log.id for log in self._ended]
+        if record["through"] in ids:
+            for _ in range(ids.index(record["through"]) + 1):
+                self._ended_bytes -= self._ended.popleft().size_bytes
+        self.notes = str(record.get("content", ""))
+        self.notes_origins = origins_of_record(record)
 
     def _end(self, log: TurnLog) -> None:
         self._ended.append(log)

@@ -12,6 +12,7 @@ import structlog
 
 from ruster.agent.turn import Agent, Turn, TurnInput
 from ruster.core.errors import RusterError
+from ruster.core.inference import FinishReason
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import TurnScope
 from ruster.protocol.codec import error_event
@@ -147,11 +148,11 @@ class TurnQueue:
         except asyncio.CancelledError:
             if running.cancel_reason is None:
                 raise
-            return Ending(End.CANCELLED, turn.text, skills=turn.skills)
+            return _ending(turn, End.CANCELLED)
         except Exception as error:  # noqa: BLE001 - the boundary: a turn's failure becomes an event
             self._counts.failed += 1
-            return Ending(End.ERROR, turn.text, self._known(error), skills=turn.skills)
-        return Ending(End.DONE, turn.text, reason=reason, skills=turn.skills)
+            return _ending(turn, End.ERROR, error=self._known(error))
+        return _ending(turn, End.DONE, reason=reason)
 
     def _close(
         self, queued: QueuedTurn, ending: Ending, model: str, reason: CancelReason | None
@@ -183,7 +184,9 @@ class TurnQueue:
         return TurnInput(
             scope=scope,
             model=info.model,
-            turns=self._ledger.transcript.conversation(queued.id),
+            turns=ledger.transcript.conversation(queued.id),
+            notes=ledger.transcript.notes,
+            notes_origins=ledger.transcript.notes_origins,
             told=self._told,
         )
 
@@ -192,3 +195,21 @@ class TurnQueue:
             return error
         _log.error("turn failed", session=self._ledger.session_id, exc_info=error)
         return RusterError("something in ruster itself failed; the log has the details")
+
+
+def _ending(
+    turn: Turn,
+    end: End,
+    *,
+    error: RusterError | None = None,
+    reason: FinishReason = FinishReason.STOP,
+) -> Ending:
+    return Ending(
+        end,
+        turn.text,
+        error,
+        reason,
+        skills=turn.skills,
+        why=turn.account(),
+        origins=turn.origins,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ruster.core.clock import Clock
 from ruster.core.ports import ProcessSandbox, WebFetcher
-from ruster.core.tool_ports import Asker, ConversationView, MemoryPort, SkillScripts
+from ruster.core.tool_ports import Asker, ConversationView, MemoryPort, Reminders, SkillScripts
 from ruster.core.tools import Tool
 from ruster.tools.files import FileEdit, FileRead, FileWrite
 from ruster.tools.folders import Folders
@@ -15,6 +15,7 @@ from ruster.tools.git import GitDiff, GitStatus
 from ruster.tools.listing import DirList, FileSearch
 from ruster.tools.memory import Recall, Remember
 from ruster.tools.paging import PaginateToolOutput
+from ruster.tools.reminders import Schedule
 from ruster.tools.runs import RunFolders
 from ruster.tools.session import AskUser, ModelInfo, SessionTail
 from ruster.tools.settings import ToolSettings
@@ -37,6 +38,7 @@ class ToolPorts:
     web: WebFetcher | None = None
     memory: MemoryPort | None = None
     scripts: SkillScripts | None = None
+    reminders: Reminders | None = None
 
 
 def builtin_tools(settings: ToolSettings, ports: ToolPorts) -> Iterator[Tool]:
@@ -57,6 +59,8 @@ def builtin_tools(settings: ToolSettings, ports: ToolPorts) -> Iterator[Tool]:
         yield from (HttpGet(ports.web), HttpPost(ports.web), WebFetch(ports.web))
     if ports.memory is not None:
         yield from (Remember(ports.memory), Recall(ports.memory))
+    if ports.reminders is not None:
+        yield Schedule(ports.reminders)
     if ports.sandbox is not None:
         yield Shell(ports.sandbox, folders, settings)
         yield from (

@@ -9,6 +9,7 @@ from typing import Any
 
 from ruster.core.messages import ToolSpec
 from ruster.core.tools import Action, Cost, Effect, Outcome, Risk, Tool, TurnScope
+from ruster.tools.brought import BroughtTool
 from ruster.tools.typed import TypedTool
 
 __all__ = ["Entry", "spec_bytes"]
@@ -43,6 +44,11 @@ class Entry:
         return isinstance(self.tool, TypedTool) and self.tool.waits
 
     @property
+    def skill(self) -> str | None:
+        """The skill that brought it along."""
+        return self.tool.skill if isinstance(self.tool, BroughtTool) else None
+
+    @property
     def main(self) -> str | None:
         """The argument meant by a bare text: the tool's choice, or the only one there can be."""
         if isinstance(self.tool, TypedTool) and self.tool.main is not None:
@@ -60,11 +66,16 @@ class Entry:
     def action(self, arguments: Mapping[str, Any], scope: TurnScope) -> Action:
         """Return a call with its arguments as they will be used; raises ToolError."""
         name, effects = self.spec.name, self.tool.effects
+        if isinstance(self.tool, BroughtTool):
+            target, confined = self.tool.target, self.tool.confined
+            used = self.tool.check(arguments)
+            return Action(name, used, effects, self.tool.risk, target, confined)
         if not isinstance(self.tool, TypedTool):
             return Action(name, dict(arguments), effects, _risk(effects))
         checked = self.tool.check(arguments)
         used = checked.model_dump(mode="json", exclude_unset=True)
-        return Action(name, used, effects, self.tool.risk, self.tool.target(checked, scope))
+        target = self.tool.target(checked, scope)
+        return Action(name, used, effects, self.tool.risk, target, self.tool.confined)
 
     async def invoke(self, action: Action, scope: TurnScope) -> Outcome:
         """Do what the action says."""

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ruster.core.tools import Action, ActionKind, Approver, Policy, TurnScope
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Passage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Whether a call may pass: ``refusal`` says why not, ``rule`` what decided."""
+
+    rule: str
+    refusal: str | None = None
 
 
 class Gate:
@@ -14,14 +24,16 @@ class Gate:
         self._policy = policy
         self._approver = approver
 
-    async def refusal(self, action: Action, scope: TurnScope) -> str | None:
-        """Return why an action may not happen, or None if it may."""
+    async def passage(self, action: Action, scope: TurnScope) -> Passage:
+        """Decide about an action, asking a person where the policy says so."""
         decision = self._policy.decide(action, scope)
+        rule = decision.rule
         if decision.kind is ActionKind.ASK:
             verdict = await self._approver.ask(action, decision, scope)
             if not verdict.approved:
-                return f"not approved ({verdict.by}): {decision.reason}"
+                return Passage(rule, f"not approved ({verdict.by}): {decision.reason}")
+            rule = f"approved by {verdict.by}"
             decision = self._policy.decide(action, scope)  # the answer may have taken hours
         if decision.kind is ActionKind.DENY:
-            return f"denied by {decision.rule}: {decision.reason}"
-        return None
+            return Passage(decision.rule, f"denied by {decision.rule}: {decision.reason}")
+        return Passage(rule)

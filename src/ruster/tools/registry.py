@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
+import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -13,34 +13,41 @@ import structlog
 
 from ruster.core.errors import RusterError, ToolError
 from ruster.core.messages import Message, ToolCall, ToolSpec
-from ruster.core.tools import Action, Effect, Outcome, Tool, TurnScope
+from ruster.core.tools import Action, Effect, Outcome, Tool, ToolSource, TurnScope
 from ruster.tools.entry import Entry
 from ruster.tools.gate import Gate
 from ruster.tools.preview import preview
 from ruster.tools.provenance import note_taint
-from ruster.tools.retrieval import ToolIndex, last_user_message, used_tools
+from ruster.tools.retrieval import Offers
 from ruster.tools.runs import CallRecord, Run, RunFolders
 from ruster.tools.settings import ToolSettings
 from ruster.tools.threads import in_thread
-from ruster.tools.typed import TOOL_NAME, WrongUse
+from ruster.tools.typed import TOOL_NAME, WrongUse, nearest
 
 __all__ = ["ToolRegistry"]
 
 _log = structlog.stdlib.get_logger("ruster.tools")
-_PAGING = "paginate_tool_output"
-_CHANGES = frozenset({Effect.WRITES, Effect.EXECUTES})
+_CHANGES = frozenset({Effect.WRITES, Effect.EXECUTES, Effect.SPENDS})
+_LEAVES_TRACES = frozenset({Effect.WRITES, Effect.EXECUTES})
 _MAX_TURNS = 256
 
 
 class ToolRegistry:
     """Implements ``core.tools.Toolbox``. Models, ``/tool`` texts and plans all come here."""
 
-    def __init__(self, gate: Gate, runs: RunFolders, settings: ToolSettings) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        runs: RunFolders,
+        settings: ToolSettings,
+        sources: Sequence[ToolSource] = (),
+    ) -> None:
         self._gate = gate
         self._runs = runs
         self._settings = settings
+        self._sources = tuple(sources)
         self._entries: dict[str, Entry] = {}
-        self._index: ToolIndex | None = None
+        self._offers = Offers(settings)
         self._slots = asyncio.Semaphore(settings.parallel_calls)
         self._messages: OrderedDict[str, str] = OrderedDict()
 
@@ -56,44 +63,38 @@ class ToolRegistry:
                 raise ToolError(f"there is a tool {name!r} already; give this one another name")
             if name not in self._settings.disabled:
                 self._entries[name] = Entry(tool)
-        self._entries = dict(sorted(self._entries.items()))
-        self._index = None
+        self._changed()
 
     def remove(self, name: str) -> None:
         """Let go of a tool; calls that run go on."""
         self._entries.pop(name, None)
-        self._index = None
+        self._changed()
 
-    def available(self, scope: TurnScope) -> tuple[Entry, ...]:
+    async def available(self, scope: TurnScope) -> Mapping[str, Entry]:
         """Return the tools that this turn's user may use, in order of names."""
-        return tuple(
-            entry
-            for entry in self._entries.values()
+        everything = await self._everything(scope)
+        return {
+            name: entry
+            for name, entry in sorted(everything.items())
             if entry.permitted(scope) and (scope.attended or not entry.waits)
-        )
+        }
 
-    def find(self, name: str, scope: TurnScope) -> Entry:
+    async def find(self, name: str, scope: TurnScope) -> Entry:
         """Return a tool; raises WrongUse with the names that come near."""
-        entry = self._entries.get(name)
-        names = [it.spec.name for it in self.available(scope)]
+        entry = (await self._everything(scope)).get(name)
         if entry is not None and entry.permitted(scope):
             return entry
         if entry is not None:
             raise ToolError(f"{name} is for the owner of this machine's ruster only")
-        near = _near(name[:100], names)
+        names = list(await self.available(scope))
+        near = nearest(name[:100], names)
         hint = f"did you mean {' or '.join(near)}?" if near else f"available: {', '.join(names)}"
         raise WrongUse(f"there is no tool {name[:100]!r}", hint)
 
     async def offer(self, scope: TurnScope, messages: Sequence[Message]) -> tuple[ToolSpec, ...]:
-        """Choose the tools for a conversation's next step: used ones, the core, what fits."""
-        message = last_user_message(messages)
-        self.hear(scope, message)
-        if self._index is None:
-            self._index = ToolIndex([entry.spec for entry in self._entries.values()])
-        used = used_tools(messages)
-        first = [*([_PAGING] if used else []), *used, *self._settings.core]
-        permitted = frozenset(entry.spec.name for entry in self.available(scope))
-        return self._index.choose(first, permitted, message, self._settings.offer_bytes)
+        """Choose the tools for a conversation's next step; see ``Offers``."""
+        self.hear(scope, self._offers.message(messages))
+        return self._offers.choose(scope, await self.available(scope), messages)
 
     def hear(self, scope: TurnScope, message: str) -> None:
         """Note what the user said in a turn, for the records of its calls."""
@@ -101,26 +102,59 @@ class ToolRegistry:
         while len(self._messages) > _MAX_TURNS:
             self._messages.popitem(last=False)
 
+    async def changes(self, scope: TurnScope, call: ToolCall) -> bool:
+        """Whether a call may change something; one that cannot run changes nothing."""
+        entry = (await self._everything(scope)).get(call.name)
+        return entry is not None and (entry.waits or bool(entry.tool.effects & _CHANGES))
+
     async def run(self, scope: TurnScope, call: ToolCall, said: str = "") -> Outcome:
         """Check, decide, ask if need be, run; ``said`` is the assistant's text so far."""
+        outcome = await self._run(scope, call, said)
+        _log.info(
+            "tool_call",
+            tool=call.name,
+            call_id=call.id,
+            session=scope.session_id,
+            failed=outcome.failed,
+            rule=outcome.rule,
+            result_bytes=len(outcome.text),
+        )
+        return outcome
+
+    async def _run(self, scope: TurnScope, call: ToolCall, said: str) -> Outcome:
         try:
-            entry = self.find(call.name, scope)
+            entry = await self.find(call.name, scope)
             action = entry.action(call.arguments, scope)
-            if (refusal := await self._gate.refusal(action, scope)) is not None:
-                return Outcome(refusal, failed=True)
+            passage = await self._gate.passage(action, scope)
+            if passage.refusal is not None:
+                return Outcome(passage.refusal, failed=True, rule=passage.rule)
             async with nullcontext() if entry.waits else self._slots:
-                return await self._execute(entry, action, scope, said)
+                outcome = await self._execute(entry, action, scope, said)
+            return replace(outcome, rule=passage.rule, skill=entry.skill)
         except WrongUse as error:
             return Outcome(error.message, failed=True, hint=error.hint)
         except RusterError as error:
             return Outcome(error.message, failed=True)
+
+    async def _everything(self, scope: TurnScope) -> dict[str, Entry]:
+        """Return all tools of a turn by name; our own before those that others bring."""
+        found: dict[str, Entry] = {}
+        for source in self._sources:
+            for tool in await source.tools(scope):
+                if tool.spec.name not in self._settings.disabled:
+                    found.setdefault(tool.spec.name, Entry(tool))
+        return found | self._entries
+
+    def _changed(self) -> None:
+        self._entries = dict(sorted(self._entries.items()))
+        self._offers.index([entry.spec for entry in self._entries.values()])
 
     async def _execute(self, entry: Entry, action: Action, scope: TurnScope, said: str) -> Outcome:
         message = self._messages.get(scope.turn, "")
         record = CallRecord(action.tool, action.arguments, message, said)
 
         def begin(_: object) -> Run:
-            if entry.tool.effects & _CHANGES:  # before, since it may be ended in the middle
+            if entry.tool.effects & _LEAVES_TRACES:  # before, since it may be ended in the middle
                 note_taint(scope)
             return self._runs.begin(scope, record)
 
@@ -130,7 +164,7 @@ class ToolRegistry:
             scope.taint.mark(outcome.origin)
         await in_thread(lambda _: self._runs.finish(run, outcome))
         shown = preview(outcome, run.uuid, self._settings, whole=entry.whole)
-        return replace(outcome, text=shown, stderr="")
+        return replace(outcome, text=shown, stderr="", digest=_digest(outcome))
 
     async def _invoke(self, entry: Entry, action: Action, scope: TurnScope) -> Outcome:
         """Run a tool with a time limit; whatever it fails with is an outcome."""
@@ -151,11 +185,7 @@ class ToolRegistry:
             return Outcome(f"{action.tool} broke; the log says why", failed=True)
 
 
-def _near(name: str, names: Sequence[str]) -> list[str]:
-    """Return the names that come near, whatever the order of their words."""
-    by_words = {_in_order(it): it for it in names}
-    return [by_words[it] for it in difflib.get_close_matches(_in_order(name), [*by_words], 3)]
-
-
-def _in_order(name: str) -> str:
-    return "_".join(sorted(name.lower().replace("-", "_").split("_")))
+def _digest(outcome: Outcome) -> str:
+    """Name a result, before what is shown of it is cut and told where the rest is."""
+    whole = f"{outcome.failed}\0{outcome.text}\0{outcome.stderr}"
+    return hashlib.sha256(whole.encode(errors="replace")).hexdigest()

@@ -73,6 +73,7 @@ class RunSkillScript(TypedTool[_ScriptArguments]):
     effects = _RUNS
     cost = Cost.EXPENSIVE
     risk = Risk.MEDIUM
+    confined = True
 
     def __init__(
         self, sandbox: ProcessSandbox, scripts: SkillScripts, settings: ToolSettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ruster.core.errors import ToolError
@@ -60,38 +60,51 @@ def parse_tool_text(text: str, max_chars: int) -> ToolText | None:
 
 
 class ToolTexts:
-    """Answers messages that call tools."""
+    """Implements ``core.tools.ToolCommands``."""
 
     def __init__(self, registry: ToolRegistry, max_chars: int) -> None:
         self._registry = registry
         self._max_chars = max_chars
 
-    async def answer(self, scope: TurnScope, text: str) -> str | None:
-        """Run the tool that a message calls and return the answer; None for other messages."""
+    async def answer(self, scope: TurnScope, text: str) -> Outcome | None:
+        """Run the tool that a message calls; the outcome's text is the whole answer."""
         try:
             parsed = parse_tool_text(text, self._max_chars)
             if parsed is None:
                 return None
             if parsed.name is None:
-                return self.listing(scope)
-            call = self.call(parsed, scope)
+                return Outcome(await self.listing(scope))
+            call = await self._called(scope, parsed)
         except WrongUse as error:
-            return f"error: {error.message}\n{error.hint}"
+            return Outcome(f"error: {error.message}\n{error.hint}", failed=True)
         except ToolError as error:
-            return f"error: {error.message}"
+            return Outcome(f"error: {error.message}", failed=True)
         self._registry.hear(scope, text)
-        return _shown(call.name, await self._registry.run(scope, call))
+        outcome = await self._registry.run(scope, call)
+        return replace(outcome, text=_shown(call.name, outcome))
 
-    def call(self, parsed: ToolText, scope: TurnScope) -> ToolCall:
-        """Return the call that a text with a name asks for; raises ToolError."""
-        entry = self._registry.find(parsed.name or "", scope)
-        return ToolCall(new_id("call"), entry.spec.name, _arguments(entry, parsed.arguments))
+    async def call(self, scope: TurnScope, text: str) -> ToolCall | None:
+        """Return the call of a text that is one single line and can be read as one."""
+        line = text.strip()
+        if "\n" in line:
+            return None
+        try:
+            parsed = parse_tool_text(line, self._max_chars)
+            if parsed is None or parsed.name is None:
+                return None
+            return await self._called(scope, parsed)
+        except ToolError:  # it only looks like a call
+            return None
 
-    def listing(self, scope: TurnScope) -> str:
+    async def listing(self, scope: TurnScope) -> str:
         """List the tools this user may use, in order of names."""
-        entries = self._registry.available(scope)
+        entries = (await self._registry.available(scope)).values()
         lines = [f"{entry.spec.name}: {entry.spec.description}" for entry in entries]
         return "\n".join(lines) or "there are no tools"
+
+    async def _called(self, scope: TurnScope, parsed: ToolText) -> ToolCall:
+        entry = await self._registry.find(parsed.name or "", scope)
+        return ToolCall(new_id("call"), entry.spec.name, _arguments(entry, parsed.arguments))
 
 
 def _shown(name: str, outcome: Outcome) -> str:

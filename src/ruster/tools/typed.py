@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -19,7 +19,7 @@ from ruster.core.errors import ToolError
 from ruster.core.messages import ToolSpec
 from ruster.core.tools import Cost, Effect, Outcome, Risk, TurnScope
 
-__all__ = ["TOOL_NAME", "Arguments", "TypedTool", "WrongUse"]
+__all__ = ["TOOL_NAME", "Arguments", "TypedTool", "WrongUse", "nearest"]
 
 TOOL_NAME = re.compile(r"[a-z0-9_-]{1,64}\Z")
 _NOISE = ("title", "default", "additionalProperties")
@@ -47,7 +47,7 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
 
     ``main`` is the argument meant by a bare text after ``/tool name``; the output of a ``paged``
     tool is bounded by its own arguments and shown in whole; a tool that ``waits`` for a person
-    takes nobody's turn meanwhile.
+    takes nobody's turn meanwhile; a ``confined`` one reaches nothing but the session's work folder.
     """
 
     name: ClassVar[str]
@@ -58,6 +58,7 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
     main: ClassVar[str | None] = None
     paged: ClassVar[bool] = False
     waits: ClassVar[bool] = False
+    confined: ClassVar[bool] = False
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -107,6 +108,16 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
             for name, field in fields.items()
         ]
         return f"{self.name} takes {', '.join(told) or 'no arguments'}"
+
+
+def nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Return the names that come near, whatever the order of their words."""
+    by_words = {_in_order(it): it for it in names}
+    return [by_words[it] for it in difflib.get_close_matches(_in_order(name), [*by_words], 3)]
+
+
+def _in_order(name: str) -> str:
+    return "_".join(sorted(name.lower().replace("-", "_").split("_")))
 
 
 def _compact(schema: dict[str, Any]) -> dict[str, Any]:

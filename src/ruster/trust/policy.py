@@ -96,6 +96,9 @@ class RulePolicy:
         effects = facts.action.effects
         if not effects:
             return Decision(ActionKind.ALLOW, "built in: computes", "it only computes")
+        if facts.action.confined:
+            reason = "it runs in the sandbox and reaches only the session's work folder"
+            return Decision(ActionKind.ALLOW, "built in: confined", reason)
         readable = (facts.scope.folder, *self._folders)
         if effects == {Effect.READS} and any(facts.inside(folder) for folder in readable):
             return Decision(ActionKind.ALLOW, "built in: reads", "it reads in a folder it may read")

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ruster.agent.context import estimate_tokens, fit
+from ruster.agent.context import estimate_tokens, fit, joined
 from ruster.core.errors import ProviderError
 from ruster.core.messages import Message, Role, ToolCall
 
+SYSTEM = Message(Role.SYSTEM, "system")
 TEXT = st.text(max_size=300)
 
 
@@ -36,7 +37,7 @@ def test_whole_turns_are_left_out_from_the_front(
     given: list[list[Message]], window: int, reserve: int
 ) -> None:
     try:
-        fitted = fit("system", given, window, reserve)
+        fitted = fit((SYSTEM,), given, window, reserve)
     except ProviderError as error:
         overflow: ProviderError | None = error
     else:
@@ -45,8 +46,8 @@ def test_whole_turns_are_left_out_from_the_front(
         assert overflow.code == "context_overflow"
         assert estimate_tokens(given[-1]) > window
         return
-    head, *rest = fitted.messages
-    assert head == Message(Role.SYSTEM, "system")
+    head, *rest = joined(fitted.messages)
+    assert head == SYSTEM
     kept = given[fitted.dropped_turns :]
     assert kept[-1] is given[-1]
     # The same messages, but for neighbouring ones of the user, which are joined.
@@ -74,14 +75,14 @@ def _unjoined(messages: list[Message]) -> list[tuple[Role, str]]:
 
 def test_a_message_that_cannot_fit_is_refused() -> None:
     with pytest.raises(ProviderError) as caught:
-        fit("system", [[Message(Role.USER, "x" * 100_000)]], 8192, 1024)
+        fit((SYSTEM,), [[Message(Role.USER, "x" * 100_000)]], 8192, 1024)
     assert caught.value.code == "context_overflow"
 
 
 def test_a_tight_message_is_tried_alone() -> None:
     """The estimate errs on the large side: the model decides."""
     turns = [[Message(Role.USER, "old"), Message(Role.ASSISTANT, "answer")]] * 3
-    fitted = fit("system", [*turns, [Message(Role.USER, "x" * 40_000)]], 8192, 1024)
+    fitted = fit((SYSTEM,), [*turns, [Message(Role.USER, "x" * 40_000)]], 8192, 1024)
     assert fitted.dropped_turns == 3
     assert len(fitted.messages) == 2
 

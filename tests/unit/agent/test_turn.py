@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ruster.agent.budget import DayBudget
 from ruster.agent.settings import AgentSettings
 from ruster.agent.turn import Agent, Turn, TurnInput
 from ruster.core.errors import ProviderError
 from ruster.core.inference import Content, ToolCallRequest, Usage
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
 from ruster.core.tasks import spawn
-from ruster.core.tools import TurnScope
+from ruster.core.tools import Outcome, TurnScope
 from ruster.llm.retries import Retries
 from ruster.llm.router import Models
 from ruster.protocol.events import Event, NoticeEvent
@@ -29,11 +30,14 @@ NO_TOOLS = ProviderError("it does not support tools", code="tools_unsupported")
 class Tools:
     """One tool that says the same each time."""
 
-    async def offer(self, messages: tuple[Message, ...]) -> tuple[ToolSpec, ...]:
+    async def offer(self, scope: TurnScope, messages: Sequence[Message]) -> tuple[ToolSpec, ...]:
         return (CLOCK,)
 
-    async def run(self, call: ToolCall) -> str:
-        return "noon"
+    async def run(self, scope: TurnScope, call: ToolCall, said: str = "") -> Outcome:
+        return Outcome("noon")
+
+    async def changes(self, scope: TurnScope, call: ToolCall) -> bool:
+        return False
 
 
 class Host:
@@ -47,6 +51,9 @@ class Host:
         self.events.append(event)
 
     def record(self, message: Message) -> None:
+        return
+
+    def record_summary(self, turns: int, notes: str, origins: tuple[str, ...]) -> None:
         return
 
     def take_steering(self) -> list[Message]:
@@ -63,7 +70,7 @@ class Host:
 def prepare(*scripts: Sequence[Step]) -> tuple[Turn, Host, ScriptedProvider]:
     provider, host, clock = ScriptedProvider(*scripts), Host(), ManualClock()
     models = Models({"scripted": lambda: provider}, retries=Retries(clock=clock))
-    agent = Agent(models, Tools(), AgentSettings(), clock)
+    agent = Agent(models, Tools(), AgentSettings(), clock, DayBudget(None, 0, clock))
     given = TurnInput(SCOPE, "scripted/any", [[Message(Role.USER, "What time is it?")]])
     return agent.turn(given, host), host, provider
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ruster.cli.views import AnswerView, TurnView, View
@@ -26,6 +28,12 @@ def _show(view: View, *shown: events.Event) -> None:
     view.close()
 
 
+def _call(**fields: Any) -> events.ToolCallEvent:
+    return events.ToolCallEvent(
+        session_id="work", tool="clock", arguments={"a": 1}, call_id="x", **fields
+    )
+
+
 def test_a_turn_is_shown_as_it_happens(capsys: pytest.CaptureFixture[str]) -> None:
     _show(
         TurnView("AI > ", think=True),
@@ -33,7 +41,8 @@ def test_a_turn_is_shown_as_it_happens(capsys: pytest.CaptureFixture[str]) -> No
         events.ThoughtEvent(session_id="work", phase="start"),
         events.ThoughtEvent(session_id="work", phase="delta", delta="Narf!"),
         _say("one "),
-        events.ToolCallEvent(session_id="work", tool="clock", arguments={"a": 1}, call_id="x"),
+        _call(phase="start"),
+        _call(phase="end", result_preview="noon"),
         _say("two\x1b[2J"),
         events.ErrorEvent(session_id="work", code="tool_failed", error="broken"),
     )
@@ -41,6 +50,7 @@ def test_a_turn_is_shown_as_it_happens(capsys: pytest.CaptureFixture[str]) -> No
         f"AI > {_DIM}Thinking...{_OFF}{_CLEAR}{_DIM}Narf!{_OFF}\n"
         "AI > one \n"
         f'{_DIM}[clock {{"a": 1}}]{_OFF}\n'
+        f"{_DIM}[clock: noon]{_OFF}\n"
         "AI > two␛[2J\n"
         f"{_RED}broken (tool_failed){_OFF}\n"
     )

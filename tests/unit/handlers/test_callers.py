@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ruster.agent.budget import DayBudget
 from ruster.app import Daemon
 from ruster.core.clock import SystemClock
 from ruster.core.errors import SessionError
@@ -190,7 +191,10 @@ async def test_deleting_leaves_nothing_on_the_disk(
 async def test_what_others_do_is_not_in_a_strangers_status(
     daemon: Daemon, owner: FakeCaller, stranger: FakeCaller
 ) -> None:
-    view = DaemonView(daemon.store, TurnCounts(total=3), SystemClock(), 0.0, lambda: 7, lambda: ())
+    clock = SystemClock()
+    budget = DayBudget(None, 0, clock)
+    counts = TurnCounts(total=3)
+    view = DaemonView(daemon.store, counts, clock, 0.0, lambda: 7, lambda: (), budget)
     handlers = DaemonHandlers(view, daemon.services.models)
     for caller in (owner, stranger):
         await handlers.status(caller, Status())
@@ -201,6 +205,7 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     assert {theirs.turns_total, theirs.connections, theirs.tokens_total, theirs.local_models} == {
         None
     }
+    assert (mine.tokens_today, theirs.tokens_today) == (0, None)
 
 
 async def test_a_stranger_cannot_fill_the_disk_with_models(

@@ -25,6 +25,7 @@ FULL: dict[str, dict[str, Any]] = {
     "attach": {"session_id": "a", "since": 1, "owner": 1},
     "detach": {"session_id": "a", "owner": 1},
     "cancel": {"session_id": "a", "turn": "t-1", "queued": True, "owner": 1},
+    "why": {"session_id": "a", "turn": "t-1", "owner": 1},
     "status": {},
     "models": {},
     "model_list": {"here": True},

@@ -366,7 +366,7 @@ async def test_tool_calls_and_results_go_round(tmp_path: Path) -> None:
         session = await store.create(UID, "work", None, None)
         listener = await listen(session)
         await say(session, "search")
-        told = await listener.until(event="tool_call")
+        told = await listener.until(event="tool_call", phase="end")
         assert told["arguments"] == {"x": 1}
         assert "no tool named" in told["result_preview"]
         phases = [e["delta"] for e in listener.events if e.get("phase") == "thinking"]

@@ -179,12 +179,12 @@ class FakeConversation:
 
 @dataclass
 class FakeAsker:
-    answer: str | None = "blue"
+    answers: bool = True
     asked: list[str] = field(default_factory=list)
 
-    async def question(self, text: str, scope: TurnScope) -> str | None:
+    async def question(self, text: str, scope: TurnScope) -> bool:
         self.asked.append(text)
-        return self.answer
+        return self.answers
 
 
 def builtins(

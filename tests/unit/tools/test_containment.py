@@ -251,11 +251,11 @@ async def test_any_arguments_end_in_an_outcome(tmp_path: Path, data: st.DataObje
     (folder / "session").mkdir(parents=True)
     scope = scope_in(folder / "session")
     registry = builtins()
-    names = sorted(entry.spec.name for entry in registry.available(scope))
+    names = sorted(await registry.available(scope))
     name = data.draw(
         st.sampled_from([it for it in names if it not in ("file_search", "web_fetch")])
     )
-    spec = registry.find(name, scope).spec
+    spec = (await registry.find(name, scope)).spec
     keys = st.sampled_from(sorted({*spec.parameters["properties"], *NAMES}))
     arguments = data.draw(st.dictionaries(keys, JSON, max_size=4))
     outcome = await registry.run(scope, call_of(name, **arguments))

@@ -103,11 +103,12 @@ async def test_a_person_is_asked(tmp_path: Path) -> None:
     asker = FakeAsker()
     registry = builtins(asker=asker)
     call = call_of("ask_user", question="Which colour?")
-    assert (await registry.run(scope_in(tmp_path), call)).text == "blue"
+    answered = await registry.run(scope_in(tmp_path), call)
+    assert answered.text == "[the next message is the answer]"
     away = await registry.run(scope_in(tmp_path, attended=False), call)
     assert (away.text, away.failed) == ("nobody is there to answer", True)
     assert asker.asked == ["Which colour?"]
-    asker.answer = None
+    asker.answers = False
     assert (await registry.run(scope_in(tmp_path), call)).text == "no answer came in time"
 
 
@@ -136,7 +137,7 @@ async def test_memory_is_used_where_there_is_one(tmp_path: Path) -> None:
     ports = ToolPorts(clock, runs, memory=Memory())
     registry = registry_of(*builtin_tools(settings, ports))
     scope = scope_in(tmp_path)
-    names = {entry.spec.name for entry in registry.available(scope)}
+    names = (await registry.available(scope)).keys()
     assert {"remember", "recall"} <= names
     assert not {"shell", "http_get", "ask_user", "model_info", "run_skill_script"} & names
     await registry.run(scope, call_of("remember", text="likes blue"))

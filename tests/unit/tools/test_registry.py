@@ -32,10 +32,10 @@ async def test_tools_are_listed_in_order_whatever_the_order_they_came_in(tmp_pat
     names = ["zeta", "alpha", "mid_1", "mid-2"]
     registry = registry_of(*map(FakeTool, names))
     registry.add(FakeTool("beta"))
-    found = [entry.spec.name for entry in registry.available(scope_in(tmp_path))]
+    found = list(await registry.available(scope_in(tmp_path)))
     assert found == sorted([*names, "beta"])
     registry.remove("mid-2")
-    assert "mid-2" not in [it.spec.name for it in registry.available(scope_in(tmp_path))]
+    assert "mid-2" not in await registry.available(scope_in(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "x" * 65, "umläut", "a/b", "a\n"])
@@ -51,7 +51,7 @@ def test_a_second_tool_of_a_name_is_refused() -> None:
 
 async def test_disabled_tools_are_not_there(tmp_path: Path) -> None:
     registry = registry_of(FakeTool("a"), FakeTool("b"), settings=ToolSettings(disabled=("a",)))
-    assert [it.spec.name for it in registry.available(scope_in(tmp_path))] == ["b"]
+    assert list(await registry.available(scope_in(tmp_path))) == ["b"]
     assert (await registry.run(scope_in(tmp_path), call_of("a"))).failed
 
 
@@ -133,11 +133,11 @@ async def test_other_users_get_no_tool_with_effects(tmp_path: Path) -> None:
     registry = builtins(rules=rules)
     stranger = scope_in(tmp_path, privileged=False)
     offered = {spec.name for spec in await registry.offer(stranger, [])}
-    available = {entry.spec.name: entry for entry in registry.available(stranger)}
+    available = await registry.available(stranger)
     assert "time_now" in offered
     assert offered <= available.keys()
     assert not any(entry.tool.effects for entry in available.values())
-    owners = {entry.spec.name for entry in registry.available(scope_in(tmp_path))}
+    owners = (await registry.available(scope_in(tmp_path))).keys()
     for name in owners - available.keys():
         outcome = await registry.run(stranger, call_of(name))
         assert outcome.failed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
+from ruster.core.tools import TurnScope
 from ruster.tools.settings import ToolSettings
 from tests.unit.tools.support import FakeTool, builtins, registry_of, scope_in
 
@@ -44,6 +47,13 @@ def names(offered: tuple[ToolSpec, ...]) -> list[str]:
     return [spec.name for spec in offered]
 
 
+_SESSIONS = itertools.count()
+
+
+def other_session(folder: Path) -> TurnScope:
+    return replace(scope_in(folder), session_key=f"0/{next(_SESSIONS)}")
+
+
 def hundred() -> list[FakeTool]:
     topics = ("weather", "train", "recipe", "music", "invoice", "garden", "stock", "poem", "map")
     return [
@@ -69,7 +79,8 @@ async def test_a_hundred_tools_do_not_fill_the_request(tmp_path: Path, message: 
     registry.add(*hundred())
     offered = await registry.offer(scope_in(tmp_path), [user(message)])
     assert size(offered) < 6 * 1024
-    everything = tuple(entry.spec for entry in registry.available(scope_in(tmp_path)))
+    available = await registry.available(scope_in(tmp_path))
+    everything = tuple(entry.spec for entry in available.values())
     assert size(everything) > 5 * 6 * 1024  # without a choice it would not fit
 
 
@@ -85,11 +96,9 @@ async def test_a_conversation_that_used_all_tools_fits_too(tmp_path: Path) -> No
 async def test_what_the_message_asks_for_is_offered(tmp_path: Path) -> None:
     registry = builtins()
     registry.add(*hundred())
-    scope = scope_in(tmp_path)
-    assert any(
-        it.startswith("weather") for it in names(await registry.offer(scope, [user("weather?")]))
-    )
-    hello = names(await registry.offer(scope, [user("hello")]))
+    offered = names(await registry.offer(other_session(tmp_path), [user("weather?")]))
+    assert any(name.startswith("weather") for name in offered)
+    hello = names(await registry.offer(other_session(tmp_path), [user("hello")]))
     assert hello == ["file_read", "shell", "time_now", "web_fetch"]
     for message, wanted in (
         ("search the files for a regex", "file_search"),
@@ -97,7 +106,21 @@ async def test_what_the_message_asks_for_is_offered(tmp_path: Path) -> None:
         ("list the folder", "dir_list"),
         ("replace the text in that file", "file_edit"),
     ):
+        scope = other_session(tmp_path)
         assert wanted in names(await registry.offer(scope, [user(message)])), message
+
+
+async def test_what_was_offered_stays_while_there_is_room(tmp_path: Path) -> None:
+    """Models read the tools before the conversation: a new set is a conversation read anew."""
+    registry = builtins()
+    registry.add(*hundred())
+    scope = scope_in(tmp_path)
+    first = await registry.offer(scope, [user("list the folder")])
+    assert "dir_list" in names(first)
+    assert await registry.offer(scope, [user("hello")]) == first
+    crowd = await registry.offer(scope, [user("weather train recipe music invoice garden stock")])
+    assert {"weather_0", "shell"} <= {*names(crowd)} or size(crowd) > 4000
+    assert size(crowd) < 6 * 1024
 
 
 async def test_what_was_used_stays(tmp_path: Path) -> None:
@@ -108,7 +131,7 @@ async def test_what_was_used_stays(tmp_path: Path) -> None:
     assert "dir_list" in offered
     assert "paginate_tool_output" in offered  # only useful after a call
     assert "paginate_tool_output" not in names(
-        await registry.offer(scope_in(tmp_path), [user("thanks")])
+        await registry.offer(other_session(tmp_path), [user("thanks")])
     )
 
 
@@ -116,7 +139,7 @@ async def test_the_order_is_stable_and_the_last_message_counts(tmp_path: Path) -
     registry = builtins()
     scope = scope_in(tmp_path)
     first = await registry.offer(scope, [user("git status"), user("hello")])
-    assert first == await registry.offer(scope, [user("hello")])
+    assert first == await registry.offer(other_session(tmp_path), [user("hello")])
     assert names(first) == sorted(names(first))
     registry.remove("shell")
     assert "shell" not in names(await registry.offer(scope, [user("hello")]))
@@ -137,7 +160,7 @@ async def test_nobody_is_asked_who_is_not_there(tmp_path: Path) -> None:
 
 async def test_the_tools_of_ruster_are_small_and_plain(tmp_path: Path) -> None:
     registry = builtins()
-    entries = registry.available(scope_in(tmp_path))
+    entries = (await registry.available(scope_in(tmp_path))).values()
     assert size(tuple(entry.spec for entry in entries)) < 6 * 1024
     text = json.dumps([entry.spec.parameters for entry in entries])
     assert not any(word in text for word in ("title", "default", "anyOf", "$ref"))

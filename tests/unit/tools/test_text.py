@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruster.core.messages import ToolCall
-from ruster.core.tools import ActionKind
+from ruster.core.tools import ActionKind, TurnScope
 from ruster.tools.text import ToolText, ToolTexts, parse_tool_text
 from ruster.tools.typed import WrongUse
 from tests.unit.tools.support import FakeTool, Rules, builtins, registry_of, scope_in
@@ -17,10 +17,14 @@ from tests.unit.tools.support import FakeTool, Rules, builtins, registry_of, sco
 LIMIT = 200
 
 
-def call_for(text: str, folder: Path) -> ToolCall:
-    parsed = parse_tool_text(text, LIMIT)
-    assert parsed is not None
-    return ToolTexts(builtins(), LIMIT).call(parsed, scope_in(folder))
+async def call_for(text: str, folder: Path) -> ToolCall | None:
+    return await ToolTexts(builtins(), LIMIT).call(scope_in(folder), text)
+
+
+async def answer_to(texts: ToolTexts, scope: TurnScope, text: str) -> str:
+    outcome = await texts.answer(scope, text)
+    assert outcome is not None
+    return outcome.text
 
 
 @pytest.mark.parametrize(
@@ -83,10 +87,12 @@ def test_any_text_is_a_call_or_not_or_refused(text: str) -> None:
         (r'file_write {"path":"a","content":"1\n2"}', {"path": "a", "content": "1\n2"}),
     ],
 )
-def test_three_ways_to_write_arguments(
+async def test_three_ways_to_write_arguments(
     tmp_path: Path, text: str, arguments: dict[str, object]
 ) -> None:
-    assert call_for(f"/tool {text}", tmp_path).arguments == arguments
+    call = await call_for(f"/tool {text}", tmp_path)
+    assert call is not None
+    assert call.arguments == arguments
 
 
 @pytest.mark.parametrize(
@@ -99,33 +105,42 @@ def test_three_ways_to_write_arguments(
         "file_write notes.md",
     ],
 )
-def test_arguments_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(WrongUse):
-        call_for(f"/tool {text}", tmp_path)
+async def test_arguments_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> None:
+    assert await call_for(f"/tool {text}", tmp_path) is None
+    texts = ToolTexts(builtins(), LIMIT)
+    assert (await answer_to(texts, scope_in(tmp_path), f"/tool {text}")).startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["look: /tool time_now", "/tool time_now\nand then", "/tool", "/tool no_such", "12:00"]
+)
+async def test_what_a_model_writes_is_only_a_call_when_it_is_nothing_else(
+    tmp_path: Path, text: str
+) -> None:
+    assert await call_for(text, tmp_path) is None
+    assert await call_for(" /tool time_now UTC\n", tmp_path) is not None
 
 
 async def test_the_answer_needs_no_model(tmp_path: Path) -> None:
     texts = ToolTexts(builtins(), LIMIT)
     scope = scope_in(tmp_path)
-    answer = await texts.answer(scope, "/tool time_now UTC")
+    answer = await answer_to(texts, scope, "/tool time_now UTC")
     assert answer == "[tool:time_now]\n2027-01-15T08:00:00+00:00 Friday"
     assert await texts.answer(scope, "what time is it?") is None
-    listing = await texts.answer(scope, "/tool")
-    assert listing is not None
+    listing = await answer_to(texts, scope, "/tool")
     listed = [line.partition(":")[0] for line in listing.splitlines()]
     assert listed == sorted(listed)
     assert {"time_now", "session_tail", "model_info"} <= set(listed)
-    wrong = await texts.answer(scope, "/tool tme_now")
+    wrong = await answer_to(texts, scope, "/tool tme_now")
     assert wrong == "error: there is no tool 'tme_now'\ndid you mean time_now?"
-    failed = await texts.answer(scope, "/tool file_read offset=x path=a")
-    assert failed is not None
+    failed = await answer_to(texts, scope, "/tool file_read offset=x path=a")
     assert failed.startswith("[tool:file_read] failed\nfile_read: the argument 'offset' is wrong")
 
 
 async def test_the_policy_holds_for_texts_too(tmp_path: Path) -> None:
     tool, rules = FakeTool(), Rules([ActionKind.DENY])
     texts = ToolTexts(registry_of(tool, rules=rules), LIMIT)
-    answer = await texts.answer(scope_in(tmp_path), "/tool fake x")
+    answer = await answer_to(texts, scope_in(tmp_path), "/tool fake x")
     assert answer == "[tool:fake] failed\ndenied by rule-7: the test says so"
     assert tool.calls == []
     assert rules.seen[0].arguments == {"what": "x"}
@@ -134,8 +149,7 @@ async def test_the_policy_holds_for_texts_too(tmp_path: Path) -> None:
 async def test_other_users_see_and_use_only_what_is_theirs(tmp_path: Path) -> None:
     texts = ToolTexts(builtins(), LIMIT)
     stranger = scope_in(tmp_path, privileged=False)
-    listing = await texts.answer(stranger, "/tool")
-    assert listing is not None
+    listing = await answer_to(texts, stranger, "/tool")
     assert "shell" not in listing
-    refused = await texts.answer(stranger, "/tool shell id")
+    refused = await answer_to(texts, stranger, "/tool shell id")
     assert refused == "error: shell is for the owner of this machine's ruster only"

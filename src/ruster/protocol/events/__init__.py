@@ -45,6 +45,7 @@ from ruster.protocol.events.session import (
     HistoryPage,
     SessionList,
     SessionSummary,
+    Why,
 )
 from ruster.protocol.events.skill import (
     SkillAdded,
@@ -68,6 +69,7 @@ from ruster.protocol.events.turn import (
     NoticeEvent,
     Proactive,
     ProgressEvent,
+    Question,
     Response,
     SkillUsed,
     ThoughtEvent,
@@ -108,6 +110,7 @@ __all__ = [
     "Pong",
     "Proactive",
     "ProgressEvent",
+    "Question",
     "Reply",
     "Response",
     "SessionEvent",
@@ -131,6 +134,7 @@ __all__ = [
     "ToolCallEvent",
     "TurnEvent",
     "UsageEvent",
+    "Why",
 ]
 
 EVENTS: tuple[type[Event], ...] = (
@@ -141,6 +145,7 @@ EVENTS: tuple[type[Event], ...] = (
     ToolCallEvent,
     ApprovalRequired,
     ApprovalResolved,
+    Question,
     SkillUsed,
     UsageEvent,
     ProgressEvent,
@@ -154,6 +159,7 @@ EVENTS: tuple[type[Event], ...] = (
     CancelReport,
     SessionList,
     HistoryPage,
+    Why,
     StatusReport,
     ModelList,
     ModelCatalogueEvent,

@@ -54,6 +54,10 @@ class StatusReport(Reply):
     turns_failed: int | None = None
     tokens_total: int | None = None
     """Tokens models have read and written since the start."""
+    tokens_today: int | None = None
+    """The same since midnight, also before the start."""
+    tokens_per_day: int | None = None
+    """What `agent.day_tokens` allows; 0 is no limit."""
     local_models: list[LoadedModelSummary] | None = None
     """The models of the embedded engine that were needed since the start."""
     rss_bytes: int

@@ -16,6 +16,7 @@ __all__ = [
     "HistoryPage",
     "SessionList",
     "SessionSummary",
+    "Why",
 ]
 
 
@@ -90,3 +91,24 @@ class HistoryPage(Reply):
     """As asked for."""
     limit: int
     """As asked for."""
+
+
+class Why(Reply):
+    """How an answer came about. What there was none of is left out of `account`."""
+
+    event: Literal["why"] = "why"
+    session_id: str
+    turn: str
+    end: str
+    """How the turn ended: `done`, `cancelled`, `error` or `expired`."""
+    model: str
+    """The model that answered."""
+    ended: str
+    """RFC 3339, local time."""
+    account: dict[str, Any]
+    """`steps`, `prompt_tokens`, `completion_tokens`, `cached_tokens`, `total_ms`; `prompt_bytes` by
+    part; `skills` with how each came in, and `skills_asked`, the model that chose; `offered`, the
+    names of the tools it could use; `tools`, its calls, each with `rule` (what let it pass), `ms`,
+    `failed`, and where they came from (`origin`, `skill`); `left_out_turns`."""
+    origins: list[str]
+    """Whose words the answer may hold beside the user's own."""

@@ -14,6 +14,7 @@ __all__ = [
     "NoticeEvent",
     "Proactive",
     "ProgressEvent",
+    "Question",
     "Response",
     "SkillUsed",
     "ThoughtEvent",
@@ -73,21 +74,33 @@ class ThoughtEvent(TurnEvent):
 
 
 class ToolCallEvent(TurnEvent):
-    """The model called a tool; `result_preview` is the beginning of what came back."""
+    """The model called a tool: once when it begins, once when it has ended."""
 
     event: Literal["tool_call"] = "tool_call"
     tool: str
     arguments: dict[str, Any]
     call_id: str
+    phase: Literal["start", "end"] = "end"
     result_preview: str | None = None
+    """At the end: the beginning of what came back."""
+    failed: bool | None = None
+    """At the end: whether it failed or was refused."""
+
+
+class Question(TurnEvent):
+    """The model asks the person something; the next message said in the session is the answer."""
+
+    event: Literal["question"] = "question"
+    question: str
 
 
 class SkillUsed(TurnEvent):
-    """A skill was chosen for this message; its instructions are before the model."""
+    """A skill was chosen for this message, or a tool of it was used."""
 
     event: Literal["skill_used"] = "skill_used"
     skill: str
     result: str
+    """`Skill instructions injected.`, or the beginning of what the tool brought."""
 
 
 class UsageEvent(TurnEvent):

@@ -1,0 +1,140 @@
+"""All that has to do with tools, built from the settings: where they run, what they reach, who may.
+
+Nothing heavy is imported before a tool needs it: a daemon that only chats stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ruster.config.settings import Settings
+from ruster.core.clock import Clock
+from ruster.core.ports import ProcessSandbox, ScriptRunner, WebFetcher
+from ruster.core.sandbox import Completed, ProcessSpec
+from ruster.core.skills import SkillCatalogue
+from ruster.core.tool_ports import Asker, ConversationView
+from ruster.core.tools import Approver, Policy
+from ruster.core.web import ScriptResult, WebAnswer
+from ruster.sandbox.web_settings import WebSettings
+from ruster.skills.scripts import ScriptFinder
+from ruster.tools.builtin import ToolPorts, builtin_tools
+from ruster.tools.gate import Gate
+from ruster.tools.registry import ToolRegistry
+from ruster.tools.runs import RunFolders
+from ruster.tools.skill_tools import SkillToolParts, SkillTools
+from ruster.tools.text import ToolTexts
+
+__all__ = ["ToolParts", "ToolServices"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolParts:
+    """What tools need of the rest of the house."""
+
+    clock: Clock
+    policy: Policy
+    approver: Approver
+    skills: SkillCatalogue
+    conversation: ConversationView
+    asker: Asker
+
+
+class ToolServices:
+    """``registry`` has the tools, ``texts`` reads ``/tool``; ``aclose`` ends what they started."""
+
+    def __init__(self, settings: Settings, parts: ToolParts) -> None:
+        self.sandbox = _LateSandbox(parts.clock)
+        self.web = _LateWeb(settings.web)
+        self.scripts = _LateScripts(settings, self.web, parts.clock)
+        own = settings.tools
+        runs = RunFolders(own, parts.clock)
+        ports = ToolPorts(
+            clock=parts.clock,
+            runs=runs,
+            conversation=parts.conversation,
+            asker=parts.asker,
+            sandbox=self.sandbox,
+            web=self.web,
+            scripts=ScriptFinder(parts.skills),
+        )
+        tools = tuple(builtin_tools(own, ports))
+        of_skills = SkillTools(
+            SkillToolParts(
+                catalogue=parts.skills,
+                settings=own,
+                taken=frozenset(tool.spec.name for tool in tools),
+                sandbox=self.sandbox,
+                scripts=self.scripts,
+            )
+        )
+        gate = Gate(parts.policy, parts.approver)
+        self.registry = ToolRegistry(gate, runs, own, (of_skills,))
+        self.registry.add(*tools)
+        self.texts = ToolTexts(self.registry, own.text_chars)
+
+    async def aclose(self) -> None:
+        """End the processes that wait for scripts."""
+        await self.scripts.aclose()
+
+
+class _LateSandbox:
+    """Makes the sandbox of this machine when a program is first run."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._made: ProcessSandbox | None = None
+
+    async def run(self, spec: ProcessSpec) -> Completed:
+        from ruster.sandbox.process import SystemSandbox
+
+        if self._made is None:
+            self._made = SystemSandbox(clock=self._clock)
+        return await self._made.run(spec)
+
+
+class _LateWeb:
+    """Makes the guarded client when the web is first asked."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+        self._made: WebFetcher | None = None
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> WebAnswer:
+        from ruster.sandbox.http_guard import GuardedWeb
+
+        if self._made is None:
+            self._made = GuardedWeb(self._settings)
+        return await self._made.fetch(url, method=method, body=body, headers=headers)
+
+
+class _LateScripts:
+    """Makes the pool of interpreters when a script is first run."""
+
+    def __init__(self, settings: Settings, web: WebFetcher, clock: Clock) -> None:
+        self._settings = settings.scripts
+        self._web = web
+        self._clock = clock
+        self._made: ScriptRunner | None = None
+
+    async def run(
+        self, source: str, args: Mapping[str, object] | str | None = None
+    ) -> ScriptResult:
+        from ruster.sandbox.script import ScriptPool
+
+        if self._made is None:
+            self._made = ScriptPool(self._settings, self._web, clock=self._clock)
+        return await self._made.run(source, args)
+
+    async def aclose(self) -> None:
+        from ruster.sandbox.script import ScriptPool
+
+        if isinstance(self._made, ScriptPool):
+            await self._made.aclose()
