@@ -46,7 +46,9 @@ class Calls:
             async with asyncio.TaskGroup() as running:
                 tasks = [running.create_task(self._run_one(call, said)) for call in group]
             for call, task in zip(group, tasks, strict=True):
-                self._finish(call, task.result(), keep)
+                outcome, took_ms = task.result()
+                self._account.note_call(call, outcome, took_ms)
+                self._finish(call, outcome, keep)
         self._repetition.check()
 
     async def _groups(self, calls: Sequence[ToolCall]) -> list[list[ToolCall]]:
@@ -62,13 +64,12 @@ class Calls:
             joining = not changes
         return groups
 
-    async def _run_one(self, call: ToolCall, said: str) -> Outcome:
+    async def _run_one(self, call: ToolCall, said: str) -> tuple[Outcome, int]:
+        """Run a call; return what came of it and how long it took, in milliseconds."""
         self._telling.call_begins(call)
         began = self._clock.monotonic()
         outcome = await self._tools.run(self._scope, call, said)
-        took_ms = round((self._clock.monotonic() - began) * 1000)
-        self._account.note_call(call, outcome, took_ms)
-        return outcome
+        return outcome, round((self._clock.monotonic() - began) * 1000)
 
     def _finish(self, call: ToolCall, outcome: Outcome, keep: Callable[[Message], None]) -> None:
         warning = self._repetition.note(call, outcome)

@@ -1,0 +1,79 @@
+"""Budgets: what is reserved cannot be spent twice, and a day ends at midnight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ruster.agent.budget import DayBudget, TurnBudget
+from ruster.core.errors import ProviderError
+from ruster.testing import ManualClock
+
+DAY_S = 86_400.0
+
+
+def test_a_step_that_may_take_too_much_is_not_asked() -> None:
+    day = DayBudget(None, 100, ManualClock())
+    with day.reserve(60) as first:
+        first.spend(60)
+    with pytest.raises(ProviderError) as refused, day.reserve(41):
+        pass
+    assert refused.value.code == "budget_exhausted"
+    assert "100 a day" in refused.value.message
+    with day.reserve(40):
+        pass
+
+
+def test_turns_side_by_side_cannot_spend_the_same_tokens() -> None:
+    day = DayBudget(None, 100, ManualClock())
+    with day.reserve(60), pytest.raises(ProviderError), day.reserve(60):
+        pass
+    with day.reserve(60):  # nothing was spent: it is free again
+        pass
+
+
+def test_what_was_spent_counts_at_once() -> None:
+    day = DayBudget(None, 100, ManualClock())
+    with day.reserve(50) as step:
+        step.spend(30)
+        assert day.spent_today == 30
+
+
+def test_the_count_survives_a_restart_and_ends_with_the_day(tmp_path: Path) -> None:
+    clock, path = ManualClock(), tmp_path / "budget.json"
+    with DayBudget(path, 0, clock).reserve(10) as step:
+        step.spend(10)
+    again = DayBudget(path, 0, clock)
+    assert again.spent_today == 10
+    clock.advance(DAY_S)
+    assert again.spent_today == 0
+    assert DayBudget(path, 0, clock).spent_today == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no json", "[]", "{}", '{"day": 1}', '{"day":"2027-01-15","tokens":"x"}', "\0"]
+)
+def test_a_damaged_count_begins_at_zero(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "budget.json"
+    path.write_text(content)
+    assert DayBudget(path, 0, ManualClock()).spent_today == 0
+
+
+def test_a_disk_that_refuses_does_not_stop_anything(tmp_path: Path) -> None:
+    day = DayBudget(tmp_path / "no" / "such" / "budget.json", 0, ManualClock())
+    with day.reserve(1) as step:
+        step.spend(5)
+    assert day.spent_today == 5
+
+
+def test_a_turn_has_its_own_limit_within_the_days() -> None:
+    day = DayBudget(None, 1000, ManualClock())
+    turn = TurnBudget(day, 100)
+    with turn.reserve(80) as step:
+        step.spend(70)
+    with pytest.raises(ProviderError, match=r"agent\.turn_tokens allows 100"), turn.reserve(31):
+        pass
+    with TurnBudget(day, 100).reserve(100):
+        pass
+    assert (turn.spent, day.spent_today) == (70, 70)
