@@ -130,6 +130,7 @@ class Daemon:
             _allow_many_descriptors()
             await self.listener.start()
             self.skills.library.start()
+            self.tools.start()
             stack.push_async_callback(self.skills.library.aclose)
             stack.push_async_callback(self._close)
             self._stack = stack.pop_all()

@@ -5,27 +5,36 @@ Nothing heavy is imported before a tool needs it: a daemon that only chats stays
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock
+from ruster.core.errors import ToolError
 from ruster.core.ports import ProcessSandbox, ScriptRunner, WebFetcher
 from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.skills import SkillCatalogue
+from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tool_ports import Asker, ConversationView
 from ruster.core.tools import Approver, Policy
 from ruster.core.web import ScriptResult, WebAnswer
 from ruster.sandbox.web_settings import WebSettings
 from ruster.skills.scripts import ScriptFinder
 from ruster.tools.builtin import ToolPorts, builtin_tools
+from ruster.tools.entry import name_of
 from ruster.tools.gate import Gate
+from ruster.tools.registered import registered_tools
 from ruster.tools.registry import ToolRegistry
 from ruster.tools.runs import RunFolders
 from ruster.tools.skill_tools import SkillToolParts, SkillTools
 from ruster.tools.text import ToolTexts
 
 __all__ = ["ToolParts", "ToolServices"]
+
+_log = structlog.stdlib.get_logger("ruster.tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class ToolServices:
             SkillToolParts(
                 catalogue=parts.skills,
                 settings=own,
-                taken=frozenset(tool.spec.name for tool in tools),
+                taken=frozenset(map(name_of, tools)),
                 sandbox=self.sandbox,
                 scripts=self.scripts,
             )
@@ -72,10 +81,24 @@ class ToolServices:
         self.registry = ToolRegistry(gate, runs, own, (of_skills,))
         self.registry.add(*tools)
         self.texts = ToolTexts(self.registry, own.text_chars)
+        self._loading: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to load the tools of installed packages; they count when they are there."""
+        self._loading = spawn(self._load(), name="tools of packages")
 
     async def aclose(self) -> None:
         """End the processes that wait for scripts."""
+        if self._loading is not None:
+            await cancel_and_wait(self._loading)
         await self.scripts.aclose()
+
+    async def _load(self) -> None:
+        for tool in await asyncio.to_thread(registered_tools):
+            try:
+                self.registry.add(tool)
+            except ToolError as error:
+                _log.error("tool_left_out", why=error.message)
 
 
 class _LateSandbox:

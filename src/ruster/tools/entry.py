@@ -12,7 +12,7 @@ from ruster.core.tools import Action, Cost, Effect, Outcome, Risk, Tool, TurnSco
 from ruster.tools.brought import BroughtTool
 from ruster.tools.typed import TypedTool
 
-__all__ = ["Entry", "spec_bytes"]
+__all__ = ["Entry", "name_of", "spec_bytes"]
 
 _WRAPPING_BYTES = len('{"type":"function","function":},')
 
@@ -65,7 +65,7 @@ class Entry:
 
     def action(self, arguments: Mapping[str, Any], scope: TurnScope) -> Action:
         """Return a call with its arguments as they will be used; raises ToolError."""
-        name, effects = self.spec.name, self.tool.effects
+        name, effects = name_of(self.tool), self.tool.effects
         if isinstance(self.tool, BroughtTool):
             target, confined = self.tool.target, self.tool.confined
             used = self.tool.check(arguments)
@@ -80,6 +80,11 @@ class Entry:
     async def invoke(self, action: Action, scope: TurnScope) -> Outcome:
         """Do what the action says."""
         return await self.tool.invoke(action.arguments, scope)
+
+
+def name_of(tool: Tool) -> str:
+    """Return a tool's name; ours need not write their schema for that, which takes a while."""
+    return tool.name if isinstance(tool, TypedTool) else tool.spec.name
 
 
 def spec_bytes(spec: ToolSpec) -> int:

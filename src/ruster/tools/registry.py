@@ -14,7 +14,7 @@ import structlog
 from ruster.core.errors import RusterError, ToolError
 from ruster.core.messages import Message, ToolCall, ToolSpec
 from ruster.core.tools import Action, Effect, Outcome, Tool, ToolSource, TurnScope
-from ruster.tools.entry import Entry
+from ruster.tools.entry import Entry, name_of
 from ruster.tools.gate import Gate
 from ruster.tools.preview import preview
 from ruster.tools.provenance import note_taint
@@ -54,7 +54,7 @@ class ToolRegistry:
     def add(self, *tools: Tool) -> None:
         """Take tools in, but for those the settings disable; raises ToolError for bad names."""
         for tool in tools:
-            name = tool.spec.name
+            name = name_of(tool)
             if not TOOL_NAME.match(name):
                 raise ToolError(
                     f"a tool may not be called {name[:100]!r}; use 1 to 64 of a-z, 0-9, '_' and '-'"
@@ -147,7 +147,7 @@ class ToolRegistry:
 
     def _changed(self) -> None:
         self._entries = dict(sorted(self._entries.items()))
-        self._offers.index([entry.spec for entry in self._entries.values()])
+        self._offers.index(self._entries)
 
     async def _execute(self, entry: Entry, action: Action, scope: TurnScope, said: str) -> Outcome:
         message = self._messages.get(scope.turn, "")

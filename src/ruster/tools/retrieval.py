@@ -29,15 +29,13 @@ class Offers:
 
     def __init__(self, settings: ToolSettings) -> None:
         self._settings = settings
-        self._names: tuple[str, ...] = ()
+        self._entries: Mapping[str, Entry] = {}
         self._ranking: Ranking | None = None
-        self._specs: Sequence[ToolSpec] = ()
         self._before: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
-    def index(self, specs: Sequence[ToolSpec]) -> None:
+    def index(self, entries: Mapping[str, Entry]) -> None:
         """Take note of the tools that messages may fit; read when they are first asked for."""
-        self._specs, self._ranking = specs, None
-        self._names = tuple(spec.name for spec in specs)
+        self._entries, self._ranking = entries, None
 
     def choose(
         self, scope: TurnScope, available: Mapping[str, Entry], messages: Sequence[Message]
@@ -76,11 +74,12 @@ class Offers:
     def _matches(self, message: str, available: Mapping[str, Entry]) -> list[str]:
         if self._ranking is None:
             # A name says more than any word of the description: it counts twice.
-            texts = [f"{it.name} {it.name} {it.description}" for it in self._specs]
+            specs = [entry.spec for entry in self._entries.values()]
+            texts = [f"{it.name} {it.name} {it.description}" for it in specs]
             self._ranking = Ranking.of_texts(texts)
         scores = {
             name: score
-            for name, score in zip(self._names, self._ranking.scores(message), strict=True)
+            for name, score in zip(self._entries, self._ranking.scores(message), strict=True)
             if score > 0 and name in available
         }
         best = max(scores.values(), default=0.0)

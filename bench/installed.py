@@ -1,0 +1,73 @@
+"""Skills and tools in numbers, as a person who has installed many would have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["install_skills", "install_tools"]
+
+_TOPICS = ("invoices", "gardening", "train tables", "recipes", "music", "stocks", "poems", "maps")
+_SKILL = """---
+name: {name}
+description: Helps with {topic}, case {number}. Use it when somebody asks for {topic} of kind
+  {number}, wants them sorted, summed up, or compared with those of last year.
+---
+
+# {name}
+
+1. Ask which {topic} are meant.
+2. {filler}
+"""
+_TOOLS = '''"""Tools for measuring."""
+
+from ruster.core.messages import ToolSpec
+from ruster.core.tools import Cost, Outcome
+
+_TOPICS = {topics!r}
+
+
+class Tool:
+    cost = Cost.CHEAP
+    effects = frozenset()
+
+    def __init__(self, number):
+        topic = _TOPICS[number % len(_TOPICS)]
+        fields = {{
+            name: {{"type": "string", "description": f"The {{name}} of what is wanted."}}
+            for name in ("place", "unit", "day")
+        }}
+        self.spec = ToolSpec(
+            f"{{topic.replace(' ', '_')}}_{{number}}",
+            f"Looks up {{topic}} number {{number}}, with many words that describe it well.",
+            {{"type": "object", "properties": fields}},
+        )
+
+    async def invoke(self, arguments, scope):
+        return Outcome("nothing")
+
+
+def make():
+    return [Tool(number) for number in range({count})]
+'''
+_METADATA = "Metadata-Version: 2.1\nName: ruster-bench-tools\nVersion: 1.0\n"
+_ENTRY = "[ruster.tools]\nbench = ruster_bench_tools:make\n"
+
+
+def install_skills(folder: Path, count: int) -> None:
+    """Write so many different skills below ``folder``."""
+    for number in range(count):
+        topic = _TOPICS[number % len(_TOPICS)]
+        name = f"{topic.replace(' ', '-')}-{number}"
+        text = _SKILL.format(name=name, topic=topic, number=number, filler="Then do it well. " * 60)
+        (folder / name).mkdir(parents=True)
+        (folder / name / "SKILL.md").write_text(text)
+
+
+def install_tools(folder: Path, count: int) -> None:
+    """Write a package with so many tools; with ``folder`` on PYTHONPATH it is installed."""
+    metadata = folder / "ruster_bench_tools-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(_METADATA)
+    (metadata / "entry_points.txt").write_text(_ENTRY)
+    module = _TOOLS.format(topics=_TOPICS, count=count)
+    (folder / "ruster_bench_tools.py").write_text(module)
