@@ -27,6 +27,7 @@ __all__ = [
     "Create",
     "Delete",
     "Detach",
+    "Doctor",
     "History",
     "ImportSource",
     "ListSessions",
@@ -200,6 +201,12 @@ class Status(CommandBase):
     """Tell how the daemon is."""
 
     action: Literal["status"] = "status"
+
+
+class Doctor(CommandBase):
+    """Check what the daemon needs and say what is missing; for its own user and root."""
+
+    action: Literal["doctor"] = "doctor"
 
 
 class Models(CommandBase):
@@ -429,6 +436,7 @@ Command = (
     | Detach
     | Cancel
     | Status
+    | Doctor
     | Models
     | ModelCatalogue
     | ModelShow
@@ -467,6 +475,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         Detach,
         Cancel,
         Status,
+        Doctor,
         Models,
         ModelCatalogue,
         ModelShow,

@@ -26,6 +26,7 @@ FULL: dict[str, dict[str, Any]] = {
     "detach": {"session_id": "a", "owner": 1},
     "cancel": {"session_id": "a", "turn": "t-1", "queued": True, "owner": 1},
     "status": {},
+    "doctor": {},
     "models": {},
     "model_list": {"here": True},
     "model_show": {"model": "org/repo"},
