@@ -35,6 +35,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "cancel": [{"action": "cancel", "session_id": "work", "queued": True}],
     "why": [{"action": "why", "session_id": "work"}],
     "status": [{"action": "status"}],
+    "doctor": [{"action": "doctor"}],
     "models": [{"action": "models"}],
     "model_list": [{"action": "model_list", "here": True}],
     "model_show": [{"action": "model_show", "model": "qwen-2.5-1.5b-instruct"}],
@@ -236,6 +237,17 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             rss_bytes=41_943_040,
             uid=1000,
             privileged=True,
+        ),
+        events.DoctorReport(
+            checks=[
+                events.DoctorCheck(name="sandbox", status="ok", detail="bubblewrap"),
+                events.DoctorCheck(
+                    name="permissions",
+                    status="warning",
+                    detail="other users can read /home/me/.config/ruster/.env, which holds keys",
+                    hint="To do: chmod o= /home/me/.config/ruster/.env",
+                ),
+            ]
         ),
         events.ModelList(
             models=[{"id": "ollama/phi3", "context_size": 4096, "size_bytes": 2_176_178_913}],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,18 @@ def folder() -> Iterator[Path]:
     """A temporary folder in which a socket's path fits."""
     with short_folder() as path:
         yield path
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that other users can enter."""
+    base = Path(tempfile.gettempdir())
+    if not all(path.stat().st_mode & 0o001 for path in [base, *base.parents]):
+        base = Path("/tmp")
+    path = Path(tempfile.mkdtemp(prefix="ru-", dir=base))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ import structlog
 
 from ruster.agent.budget import DayBudget
 from ruster.agent.turn import Agent
+from ruster.checks.table import CheckParts, build_checks
 from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
@@ -28,7 +29,8 @@ from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
-from ruster.handlers.dispatcher import Dispatcher
+from ruster.handlers.dispatcher import Dispatcher, UseCases
+from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -41,7 +43,7 @@ from ruster.sessions.conversing import Conversing
 from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
-from ruster.skill_services import build_skills, live_skill_settings
+from ruster.skill_services import build_skills, live_skill_settings, skill_folders
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
 from ruster.storage.locks import InstanceLock
@@ -235,15 +237,32 @@ class Daemon:
             budget=self._budget,
         )
         live = self._live_settings()
-        dispatcher = Dispatcher(
-            SessionHandlers(self.store, self.services.is_here),
-            DaemonHandlers(view, self.services.models),
-            ConfigHandlers(live),
-            ModelHandlers(self.services.store),
-            ApprovalHandlers(self.trust.approvals),
-            SkillHandlers(self.store, self.skills, live),
+        cases = UseCases(
+            session=SessionHandlers(self.store, self.services.is_here),
+            daemon=DaemonHandlers(view, self.services.models),
+            doctor=DoctorHandlers(build_checks(self._check_parts())),
+            config=ConfigHandlers(live),
+            model=ModelHandlers(self.services.store),
+            approval=ApprovalHandlers(self.trust.approvals),
+            skill=SkillHandlers(self.store, self.skills, live),
         )
-        return Listener(settings.socket_path, settings.server, dispatcher, os.geteuid())
+        return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
+
+    def _check_parts(self) -> CheckParts:
+        given, services = self._given, self.services
+        return CheckParts(
+            loaded=given.loaded,
+            paths=given.paths,
+            environment=given.environment,
+            disk=given.disk,
+            models=services.models,
+            default_model=lambda: self.store.default_model,
+            first_download=services.first_download,
+            engine=lambda: services.engine,
+            trust=self.trust,
+            library=self.skills.library,
+            skill_folders=skill_folders(self._settings, given.paths),
+        )
 
     def _live_settings(self) -> LiveSettings:
         """Say which settings take effect without a restart."""

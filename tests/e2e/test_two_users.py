@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -75,13 +73,13 @@ class User(RawClient):
 # Changes the user but keeps root's right to read (SECBIT_NO_SETUID_FIXUP), for the modules that
 # are imported later.
 AS_USER = """
-import ctypes, os, sys
-from ruster.__main__ import main
+import ctypes, importlib, os, sys
+main = importlib.import_module(sys.argv[2]).main
 ctypes.CDLL(None).prctl(28, 4, 0, 0, 0)
 os.setgroups([])
 os.setgid(int(sys.argv[1]))
 os.setuid(int(sys.argv[1]))
-sys.argv[1:] = []
+sys.argv[1:] = sys.argv[3:]
 sys.exit(main())
 """
 
@@ -92,7 +90,7 @@ async def daemon_as(folder: Path, uid: int) -> AsyncIterator[Path]:
     os.chown(folder, uid, uid)
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(folder)}
     process = subprocess.Popen(
-        [sys.executable, "-c", AS_USER, str(uid)],
+        [sys.executable, "-c", AS_USER, str(uid), "ruster.__main__"],
         env=environment | environment_for(folder),
         stdout=subprocess.DEVNULL,
     )
@@ -104,18 +102,6 @@ async def daemon_as(folder: Path, uid: int) -> AsyncIterator[Path]:
     finally:
         process.terminate()
         assert process.wait(20) == 0
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that other users can enter."""
-    base = Path(tempfile.gettempdir())
-    if not all(path.stat().st_mode & 0o001 for path in [base, *base.parents]):
-        base = Path("/tmp")
-    path = Path(tempfile.mkdtemp(prefix="ru-", dir=base))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture(params=[0, DAEMON], ids=["as root", "as another user"])
@@ -183,7 +169,7 @@ async def test_no_command_reaches_another_users_session(daemon: Path) -> None:
                     assert (event["event"], event["code"]) == ("error", "session_not_found"), (
                         command
                     )
-                elif action.startswith("config_") or action == "list":
+                elif action.startswith("config_") or action in ("list", "doctor"):
                     assert (event["event"], event["code"]) == ("error", "not_permitted"), command
         listing = await bob.ask({"action": "list"})
         assert (listing["sessions"], listing["details"]) == ([], [])
@@ -210,6 +196,21 @@ async def test_an_answer_is_the_same_whether_the_session_exists_or_not(
                 there = await bob.ask(command | {"session_id": "private"})
                 nowhere = await bob.ask(command | {"session_id": "nowhere"})
                 assert json.dumps(there).replace("private", "nowhere") == json.dumps(nowhere)
+
+
+async def test_the_doctor_tells_others_that_there_is_a_daemon(daemon: Path) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", AS_USER, str(BOB), "ruster.cli.main", "doctor"],
+        env={"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(daemon.parent)}
+        | environment_for(daemon.parent),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "answers, but: only the daemon's own user and root may ask" in done.stdout
+    assert "skills: " not in done.stdout
 
 
 async def test_others_may_not_point_the_daemon_at_files(daemon: Path) -> None:

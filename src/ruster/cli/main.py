@@ -68,6 +68,7 @@ COMMANDS = {
     "approvals": Entry("See and answer what tools ask for.", entries=_APPROVALS),
     "skills": Entry("Look at, check, add and ban skills.", entries=_SKILLS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
+    "doctor": Entry("Check what ruster needs; say what is missing.", "ruster.cli.doctor:doctor"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
     "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),
     "raw": Entry("Pipe JSON Lines to the daemon and back.", "ruster.cli.raw:raw"),

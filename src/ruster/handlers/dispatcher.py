@@ -4,69 +4,77 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
+from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.protocol import commands
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "UseCases"]
 
 _Handler = Callable[[Caller, Any], Awaitable["asyncio.Future[None] | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """One object per family of commands."""
+
+    session: SessionHandlers
+    daemon: DaemonHandlers
+    doctor: DoctorHandlers
+    config: ConfigHandlers
+    model: ModelHandlers
+    approval: ApprovalHandlers
+    skill: SkillHandlers
 
 
 class Dispatcher:
     """Runs the use-case of a command."""
 
-    def __init__(
-        self,
-        session: SessionHandlers,
-        daemon: DaemonHandlers,
-        config: ConfigHandlers,
-        model: ModelHandlers,
-        approval: ApprovalHandlers,
-        skill: SkillHandlers,
-    ) -> None:
+    def __init__(self, cases: UseCases) -> None:
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
-            commands.Create: session.create,
-            commands.Send: session.send,
-            commands.ListSessions: session.list,
-            commands.Delete: session.delete,
-            commands.History: session.history,
-            commands.Attach: session.attach,
-            commands.Detach: session.detach,
-            commands.Cancel: session.cancel,
-            commands.Why: session.why,
-            commands.Ping: daemon.ping,
-            commands.Status: daemon.status,
-            commands.Models: daemon.models,
-            commands.ModelCatalogue: model.list,
-            commands.ModelShow: model.show,
-            commands.ModelDownload: model.download,
-            commands.ModelCancel: model.cancel,
-            commands.ModelRemove: model.remove,
-            commands.ModelVerify: model.verify,
-            commands.ModelImport: model.take_in,
-            commands.SkillList: skill.list,
-            commands.SkillSearch: skill.search,
-            commands.SkillShow: skill.show,
-            commands.SkillAdd: skill.add,
-            commands.SkillRemove: skill.remove,
-            commands.SkillDryRun: skill.dry_run,
-            commands.SkillBan: skill.ban,
-            commands.SkillUnban: skill.unban,
-            commands.SkillValidate: skill.validate,
-            commands.ConfigGet: config.get,
-            commands.ConfigSet: config.set,
-            commands.ConfigList: config.list,
-            commands.ApprovalList: approval.list,
-            commands.Approve: approval.approve,
-            commands.Reject: approval.reject,
+            commands.Create: cases.session.create,
+            commands.Send: cases.session.send,
+            commands.ListSessions: cases.session.list,
+            commands.Delete: cases.session.delete,
+            commands.History: cases.session.history,
+            commands.Attach: cases.session.attach,
+            commands.Detach: cases.session.detach,
+            commands.Cancel: cases.session.cancel,
+            commands.Why: cases.session.why,
+            commands.Ping: cases.daemon.ping,
+            commands.Status: cases.daemon.status,
+            commands.Doctor: cases.doctor.doctor,
+            commands.Models: cases.daemon.models,
+            commands.ModelCatalogue: cases.model.list,
+            commands.ModelShow: cases.model.show,
+            commands.ModelDownload: cases.model.download,
+            commands.ModelCancel: cases.model.cancel,
+            commands.ModelRemove: cases.model.remove,
+            commands.ModelVerify: cases.model.verify,
+            commands.ModelImport: cases.model.take_in,
+            commands.SkillList: cases.skill.list,
+            commands.SkillSearch: cases.skill.search,
+            commands.SkillShow: cases.skill.show,
+            commands.SkillAdd: cases.skill.add,
+            commands.SkillRemove: cases.skill.remove,
+            commands.SkillDryRun: cases.skill.dry_run,
+            commands.SkillBan: cases.skill.ban,
+            commands.SkillUnban: cases.skill.unban,
+            commands.SkillValidate: cases.skill.validate,
+            commands.ConfigGet: cases.config.get,
+            commands.ConfigSet: cases.config.set,
+            commands.ConfigList: cases.config.list,
+            commands.ApprovalList: cases.approval.list,
+            commands.Approve: cases.approval.approve,
+            commands.Reject: cases.approval.reject,
         }
 
     async def __call__(

@@ -27,6 +27,7 @@ __all__ = [
     "Create",
     "Delete",
     "Detach",
+    "Doctor",
     "History",
     "ImportSource",
     "ListSessions",
@@ -201,6 +202,12 @@ class Status(CommandBase):
     """Tell how the daemon is."""
 
     action: Literal["status"] = "status"
+
+
+class Doctor(CommandBase):
+    """Check what the daemon needs and say what is missing; for its own user and root."""
+
+    action: Literal["doctor"] = "doctor"
 
 
 class Models(CommandBase):
@@ -439,6 +446,7 @@ Command = (
     | Cancel
     | Why
     | Status
+    | Doctor
     | Models
     | ModelCatalogue
     | ModelShow
@@ -478,6 +486,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         Cancel,
         Why,
         Status,
+        Doctor,
         Models,
         ModelCatalogue,
         ModelShow,

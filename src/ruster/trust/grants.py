@@ -45,6 +45,11 @@ class Grants:
                 return "granted for this session"
         return None
 
+    def problem(self) -> str | None:
+        """Say what is wrong with the file as it is now, if anything is."""
+        self._file.rules()
+        return self._file.problem
+
     def allow_in_session(self, session_key: str, rule: Rule) -> None:
         """Allow for a session; beyond a number of grants the oldest is dropped."""
         rules = self._of_sessions.setdefault(session_key, [])

@@ -92,6 +92,12 @@ class RulePolicy:
             matched.append(decision)
         return Explanation(decision, tuple(matched))
 
+    def problems(self) -> tuple[str, ...]:
+        """Say what is wrong with the files of rules as they are now."""
+        for source in self._sources:
+            source.rules()
+        return tuple(it.problem for it in self._sources if it.problem is not None)
+
     def _built_in(self, facts: Facts) -> Decision:
         effects = facts.action.effects
         if not effects:

@@ -77,6 +77,11 @@ class Trust:
         """What asks people."""
         return self.approvals
 
+    def problems(self) -> tuple[str, ...]:
+        """Say what is wrong with the files of rules and grants as they are now."""
+        grants = self._grants.problem()
+        return (*self.rules.problems(), *(() if grants is None else (grants,)))
+
     async def forget(self, session_key: str) -> None:
         """Drop what is kept of a session; raises StorageError."""
         await self.approvals.forget(session_key)

@@ -27,6 +27,7 @@ FULL: dict[str, dict[str, Any]] = {
     "cancel": {"session_id": "a", "turn": "t-1", "queued": True, "owner": 1},
     "why": {"session_id": "a", "turn": "t-1", "owner": 1},
     "status": {},
+    "doctor": {},
     "models": {},
     "model_list": {"here": True},
     "model_show": {"model": "org/repo"},

@@ -12,6 +12,8 @@ __all__ = [
     "ConfigListing",
     "ConfigUpdated",
     "ConfigValue",
+    "DoctorCheck",
+    "DoctorReport",
     "LoadedModelSummary",
     "Pong",
     "StatusReport",
@@ -66,6 +68,28 @@ class StatusReport(Reply):
     """The caller, as the kernel says."""
     privileged: bool
     """Whether the caller may do everything."""
+
+
+class DoctorCheck(BaseModel):
+    """One thing that was looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    status: Literal["ok", "warning", "missing"]
+    detail: str
+    """What was found."""
+    hint: str | None = None
+    """What to do about it."""
+
+
+class DoctorReport(Reply):
+    """What `doctor` found."""
+
+    event: Literal["doctor"] = "doctor"
+    checks: list[DoctorCheck]
+    """`status` is `ok`, `warning` (it works, but less well or less safely) or `missing` (something
+    that is wanted does not work); `hint` says what to do."""
 
 
 class ConfigValue(Reply):
