@@ -67,3 +67,17 @@ class Client:
         while _DONE not in (answer := self.line()):
             if answer.startswith(b'{"event":"error"'):
                 raise RuntimeError(answer.decode())
+
+    def say(self, session_id: str, message: str) -> str:
+        """Send a message and return its answer."""
+        self._socket.sendall(
+            json.dumps({"action": "send", "session_id": session_id, "message": message}).encode()
+            + b"\n"
+        )
+        pieces: list[str] = []
+        while True:
+            event = self.event("response")
+            if event["done"]:
+                return "".join(pieces)
+            if "phase" not in event:
+                pieces.append(event["delta"])

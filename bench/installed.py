@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["install_skills", "install_tools"]
+from bench.client import Client
+
+__all__ = ["SKILLS", "TOOLS", "install_skills", "install_tools", "wait_for_tools"]
+
+SKILLS = 60
+TOOLS = 100
+"""How many a person may have installed."""
 
 _TOPICS = ("invoices", "gardening", "train tables", "recipes", "music", "stocks", "poems", "maps")
 _SKILL = """---
@@ -71,3 +77,10 @@ def install_tools(folder: Path, count: int) -> None:
     (metadata / "entry_points.txt").write_text(_ENTRY)
     module = _TOOLS.format(topics=_TOPICS, count=count)
     (folder / "ruster_bench_tools.py").write_text(module)
+
+
+def wait_for_tools(client: Client, *, expected: bool) -> None:
+    """Return once the tools of packages are there: they are loaded after the start."""
+    client.ask({"action": "create", "session_id": "look"}, "created")
+    while expected and "poems_" not in client.say("look", "/tool"):
+        continue

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from ruster.testing.daemon import environment_for
 
-__all__ = ["Server", "daemon", "echo_server", "environment", "run", "start", "wait_for_socket"]
+__all__ = [
+    "Server",
+    "daemon",
+    "echo_server",
+    "environment",
+    "python_path",
+    "run",
+    "start",
+    "wait_for_socket",
+]
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
@@ -41,7 +50,12 @@ def environment() -> dict[str, str]:
     """Return a child's environment: what this process needs to find Python and the sources."""
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
     kept = {name: os.environ[name] for name in keep if name in os.environ}
-    return kept | {"PYTHONPATH": os.pathsep.join(["src", ".", os.environ.get("PYTHONPATH", "")])}
+    return kept | {"PYTHONPATH": python_path()}
+
+
+def python_path(*more: Path) -> str:
+    """Return where children find their modules: ours, and what is given."""
+    return os.pathsep.join(["src", ".", os.environ.get("PYTHONPATH", ""), *map(str, more)])
 
 
 def start(arguments: Sequence[str], output: Path, **variables: str) -> subprocess.Popen[bytes]:
@@ -84,10 +98,13 @@ def wait_for_socket(path: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def daemon(folder: Path, **settings: str) -> Iterator[Server]:
-    """Run the daemon with its files below ``folder`` and ``pinky/echo`` as its model."""
+def daemon(folder: Path, *packages: Path, **settings: str) -> Iterator[Server]:
+    """Run the daemon with its files below ``folder`` and ``pinky/echo`` as its model.
+
+    ``packages`` are folders with what is installed beside it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    variables = environment_for(folder, **settings)
+    variables = environment_for(folder, **settings) | {"PYTHONPATH": python_path(*packages)}
     process = start(["-m", "ruster"], folder / "output.txt", **variables)
     with _serving(process, folder / "r.sock") as server:
         yield server

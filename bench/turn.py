@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.client import Client
 from bench.figure import Figure, percentile
+from bench.installed import SKILLS, TOOLS, install_skills, install_tools, wait_for_tools
 from bench.processes import daemon, echo_server
 
 __all__ = ["measure"]
@@ -16,6 +17,8 @@ __all__ = ["measure"]
 _LINE = b'{"action":"send","session_id":"bench","message":"How are you today, and what is new?"}\n'
 _RECORD_BYTES = 256
 _WARM_UP = 50
+_UNCHANGED = 1.1
+"""A turn that takes no more than so many times as long counts as unchanged."""
 _COMMIT = "append and fdatasync of two files; a turn waits for two such commits"
 
 
@@ -24,26 +27,44 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     turns: list[float] = []
     echoes: list[float] = []
     disk: list[float] = []
+    crowded: list[float] = []
+    packages, many = folder / "packages", folder / "many"
+    install_tools(packages, TOOLS)
+    install_skills(many / "config" / "skills", SKILLS)
     with (
-        daemon(folder) as server,
+        daemon(folder / "plain") as server,
+        daemon(many, packages) as crowd,
         echo_server(folder) as echo,
         Client(server.socket_path) as client,
+        Client(crowd.socket_path) as other,
         Client(echo.socket_path) as control,
         _Disk(folder) as files,
     ):
-        client.ask({"action": "create", "session_id": "bench"}, "created")
+        wait_for_tools(other, expected=True)
+        for each in (client, other):
+            each.ask({"action": "create", "session_id": "bench"}, "created")
         for number in range(_WARM_UP + (300 if quick else 2000)):
             taken = (
                 _seconds(lambda: client.turn(_LINE)),
+                _seconds(lambda: other.turn(_LINE)),
                 _seconds(lambda: control.echo(_LINE)),
                 _seconds(files.write),
             )
             if number >= _WARM_UP:
-                for samples, seconds in zip((turns, echoes, disk), taken, strict=True):
+                for samples, seconds in zip((turns, crowded, echoes, disk), taken, strict=True):
                     samples.append(seconds * 1000)
+    plain = percentile(turns, 50)
     return [
         _overhead(turns, echoes, 50, 5.0),
         _overhead(turns, echoes, 95, 10.0),
+        Figure(
+            f"turn p50 with {SKILLS} skills and {TOOLS} tools",
+            percentile(crowded, 50),
+            "ms",
+            plain * _UNCHANGED,
+            plain,
+            "control: the same turn with neither",
+        ),
         Figure("disk commit p50", percentile(disk, 50), "ms", note=_COMMIT),
         Figure(
             "turn p50 beside two disk commits",

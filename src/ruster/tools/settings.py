@@ -47,7 +47,7 @@ class ToolSettings(BaseModel):
     """Tools that are never offered nor run."""
     core: tuple[str, ...] = ("file_read", "recall", "remember", "shell", "time_now", "web_fetch")
     """Tools offered with every message; others are offered when the message fits them."""
-    offer_bytes: int = Field(default=6000, ge=1000, le=1 << 20)
+    offer_bytes: int = Field(default=5000, ge=1000, le=1 << 20)
     """Most bytes of tool descriptions in a request to a model."""
     output_lines: int = Field(default=10, ge=1, le=10_000)
     """Lines of a tool's output shown to the model; it can page through the rest."""
