@@ -187,6 +187,7 @@ class Daemon:
                 committer=self._committer,
                 clock=given.clock,
                 show=show,
+                readable=tuple(it.path for it in self._settings.tools.folders),
             )
         )
 

@@ -199,7 +199,7 @@ class Action:
     """A tool call as policy and approvals see it: the exact arguments, and what they would do.
 
     ``target`` is what it acts on, if it acts on one thing: a path, a host, a command line. A
-    ``confined`` action runs in the sandbox and reaches nothing but the session's own work folder.
+    ``confined`` action reaches nothing but the session's own work folder, whatever it does.
     """
 
     tool: str

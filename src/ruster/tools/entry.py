@@ -75,7 +75,8 @@ class Entry:
         checked = self.tool.check(arguments)
         used = checked.model_dump(mode="json", exclude_unset=True)
         target = self.tool.target(checked, scope)
-        return Action(name, used, effects, self.tool.risk, target, self.tool.confined)
+        confined = self.tool.confines(checked, scope)
+        return Action(name, used, effects, self.tool.risk, target, confined)
 
     async def invoke(self, action: Action, scope: TurnScope) -> Outcome:
         """Do what the action says."""

@@ -55,6 +55,9 @@ class _FileTool(TypedTool[_ArgumentsT]):
     def target(self, arguments: _ArgumentsT, scope: TurnScope) -> str | None:
         return str(self._place(arguments, scope).path)
 
+    def confines(self, arguments: _ArgumentsT, scope: TurnScope) -> bool:
+        return self._place(arguments, scope).own
+
     def _place(self, arguments: _ArgumentsT, scope: TurnScope) -> Place:
         return self._folders.file(arguments.path, scope, write=self._writes)
 

@@ -82,6 +82,10 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
         """Return the one thing a call acts on, for the policy and for a person."""
         return None
 
+    def confines(self, arguments: _ArgumentsT, scope: TurnScope) -> bool:
+        """Whether a call reaches nothing but the session's work folder."""
+        return self.confined
+
     @abstractmethod
     async def call(self, arguments: _ArgumentsT, scope: TurnScope) -> Outcome:
         """Do it; raises ToolError."""

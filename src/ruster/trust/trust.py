@@ -27,7 +27,8 @@ __all__ = ["Trust", "TrustParts"]
 class TrustParts:
     """What trust is built from: ``config`` and ``state`` are folders, ``protected`` ruster's own.
 
-    ``show`` puts a question, and later what became of it, before people.
+    ``show`` puts a question, and later what became of it, before people. ``readable`` are folders
+    that may be read beside those of the settings.
     """
 
     settings: TrustSettings
@@ -38,6 +39,7 @@ class TrustParts:
     committer: Committer
     clock: Clock
     show: Shown
+    readable: tuple[Path, ...] = ()
 
 
 class Trust:
@@ -49,7 +51,7 @@ class Trust:
         self.rules = RulePolicy(
             open_sources(parts.settings, parts.config / "policy.json"),
             self._grants,
-            folders=parts.settings.folders,
+            folders=(*parts.settings.folders, *parts.readable),
             protected=parts.protected,
         )
         path = parts.state / "approvals.jsonl"

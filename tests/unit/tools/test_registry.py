@@ -12,7 +12,7 @@ from ruster.core.errors import ToolError
 from ruster.core.messages import ToolCall
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import ActionKind, Cost, Effect, Outcome, Risk
-from ruster.tools.settings import ToolSettings
+from ruster.tools.settings import FolderGrant, ToolSettings
 from tests.unit.tools.support import (
     FakeTool,
     Person,
@@ -126,6 +126,23 @@ async def test_only_what_is_allowed_or_approved_runs(
     assert len(runs_in(tmp_path)) == int(runs)
     if not runs:
         assert "the test says so" in outcome.text
+
+
+async def test_only_what_stays_in_the_work_folder_is_confined(tmp_path: Path) -> None:
+    granted = tmp_path / "granted"
+    granted.mkdir()
+    settings = ToolSettings(folders=(FolderGrant(path=granted, mode="write"),))
+    rules = Rules([ActionKind.DENY])
+    registry = builtins(settings, rules=rules)
+    for name, arguments in (
+        ("file_write", {"path": "a", "content": "x"}),
+        ("file_write", {"path": str(granted / "a"), "content": "x"}),
+        ("file_edit", {"path": "a", "old": "x", "new": "y"}),
+        ("shell", {"command": "ls"}),
+        ("http_get", {"url": "https://a.org"}),
+    ):
+        await registry.run(scope_in(tmp_path / "session"), call_of(name, **arguments))
+    assert [action.confined for action in rules.seen] == [True, False, True, False, False]
 
 
 async def test_other_users_get_no_tool_with_effects(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ async def test_without_rules_tools_compute_and_read_their_own_and_ask_for_all_el
         assert _says(it, both) is ASK
 
 
+async def test_what_stays_in_the_work_folder_is_allowed_until_a_rule_or_a_floor_says_no(
+    folder: Path,
+) -> None:
+    confined = replace(shell("demo"), confined=True)
+    async with house(folder) as it:
+        assert _says(it, confined) is ALLOW
+        assert it.policy.decide(confined, tainted(folder)).kind is ASK
+        assert _says(it, confined, privileged=False) is DENY
+        for said, kind in (("Ask", ASK), ("Deny", DENY)):
+            _write(folder, _tool("shell", said))
+            assert _says(it, confined) is kind
+
+
 async def test_the_last_rule_that_matches_wins_over_all_sources(folder: Path) -> None:
     more = folder / "more.json"
     more.write_text(rules(_tool("shell", "Deny", reason="no shells")))
