@@ -6,7 +6,7 @@ registry checks the arguments, the policy decides, a person may be asked, the to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -84,13 +84,17 @@ class Taint:
         return bool(self.origins)
 
 
+def _somebody() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class TurnScope:
     """For whom, where and on whose behalf something is done.
 
     ``owner`` is the session's uid, ``privileged`` whether that user may do everything; ``surface``
-    is where the message came from (``socket``, ``proactive``, a channel's name); ``attended`` says
-    that someone is there to answer a question; ``folder`` is the session's own folder.
+    is where the message came from (``socket``, ``proactive``, a channel's name); ``presence`` tells
+    whether someone is there to answer a question; ``folder`` is the session's own folder.
     """
 
     session_id: str
@@ -100,8 +104,13 @@ class TurnScope:
     privileged: bool
     folder: Path
     surface: str = "socket"
-    attended: bool = True
+    presence: Callable[[], bool] = _somebody
     taint: Taint = field(default_factory=Taint)
+
+    @property
+    def attended(self) -> bool:
+        """Whether someone is there now; clients come and go while a turn runs."""
+        return self.presence()
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ class TurnQueue:
             owner=info.owner,
             privileged=info.owner in (0, os.geteuid()),
             folder=ledger.folder,
-            attended=ledger.stream.attended,
+            presence=lambda: ledger.stream.attended,
         )
         return TurnInput(
             scope=scope,

@@ -145,7 +145,7 @@ class Approvals:
         """Say why nobody can be asked."""
         if not scope.privileged:
             return "only sessions of the daemon's own user and root may ask for approval"
-        if not scope.attended:
+        if not scope.attended and not self._watchers:
             return (
                 "it needs approval and nobody is there to give it; allow it with a rule of the "
                 "policy, or do it in a session with somebody at hand"

@@ -32,7 +32,7 @@ from ruster.tools.settings import ToolSettings
 
 
 def scope_in(folder: Path, *, privileged: bool = True, attended: bool = True) -> TurnScope:
-    return TurnScope("work", "0/work", "t-1", 1000, privileged, folder, attended=attended)
+    return TurnScope("work", "0/work", "t-1", 1000, privileged, folder, presence=lambda: attended)
 
 
 @dataclass

@@ -25,6 +25,7 @@ ASK = Decision(ActionKind.ASK, "built in: all else", "no rule allows it")
 def scope(folder: Path, **fields: Any) -> TurnScope:
     """Return the scope of an attended turn of the daemon's own user."""
     session = fields.pop("session_id", "work")
+    attended = fields.pop("attended", True)
     known: dict[str, Any] = {
         "session_id": session,
         "session_key": f"{fields.get('owner', OWNER)}/{session}",
@@ -32,6 +33,7 @@ def scope(folder: Path, **fields: Any) -> TurnScope:
         "owner": OWNER,
         "privileged": True,
         "folder": folder / "session",
+        "presence": lambda: attended,
     }
     return TurnScope(**known | fields)
 

@@ -203,6 +203,20 @@ async def test_with_nobody_to_ask_the_answer_is_no_at_once(
         assert (it.board.shown, it.records()) == ([], [])
 
 
+async def test_who_watches_all_sessions_is_somebody_to_ask(folder: Path) -> None:
+    async with house(folder) as it:
+        stop = it.approvals.watch(lambda approval: None)
+        asking = spawn(
+            it.approvals.ask(shell("ls"), ASK, scope(folder, attended=False)), name="ask"
+        )
+        await it.approvals.answer((await it.board.asked()).question.id, YES)
+        assert (await asking).approved
+        stop()
+        assert not (
+            await it.approvals.ask(shell("ls"), ASK, scope(folder, attended=False))
+        ).approved
+
+
 async def test_only_so_many_questions_wait(folder: Path) -> None:
     async with house(folder, max_pending=2) as it:
         asking = [_ask(it, shell(f"ls {n}")) for n in range(2)]

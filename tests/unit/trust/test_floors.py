@@ -55,7 +55,7 @@ _SCOPES = st.builds(
     privileged=st.booleans(),
     folder=st.just(Path("/home/x/session")),
     surface=st.sampled_from(("socket", "proactive")),
-    attended=st.booleans(),
+    presence=st.sampled_from((lambda: True, lambda: False)),
     taint=st.builds(Taint, st.sets(st.sampled_from(("web:a.org", "file:/b")))),
 )
 _CASES = st.tuples(st.lists(_RULES, max_size=6), st.booleans(), _ACTIONS, _SCOPES)
