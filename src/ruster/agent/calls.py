@@ -14,6 +14,9 @@ from ruster.core.tools import Outcome, Toolbox, TurnScope
 
 __all__ = ["Calls"]
 
+_MAX_CALLS = 32
+"""Calls of one step that are run."""
+
 
 class Calls:
     """Runs the calls of a turn; ``keep`` takes each result, in the order of the calls."""
@@ -42,13 +45,18 @@ class Calls:
         What a call brings counts for those of later steps only: their arguments were chosen before
         it was known.
         """
-        for group in await self._groups(calls):
+        for group in await self._groups(calls[:_MAX_CALLS]):
             async with asyncio.TaskGroup() as running:
                 tasks = [running.create_task(self._run_one(call, said)) for call in group]
             for call, task in zip(group, tasks, strict=True):
                 outcome, took_ms = task.result()
                 self._account.note_call(call, outcome, took_ms)
                 self._finish(call, outcome, keep)
+        for call in calls[_MAX_CALLS:]:
+            text = (
+                f"at most {_MAX_CALLS} calls are run in one step; make the others in the next one"
+            )
+            self._finish(call, Outcome(text, failed=True), keep)
         self._repetition.check()
 
     async def _groups(self, calls: Sequence[ToolCall]) -> list[list[ToolCall]]:

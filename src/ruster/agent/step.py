@@ -16,6 +16,7 @@ from ruster.agent.context import estimate_tokens
 from ruster.agent.conversation import Conversation
 from ruster.agent.settings import AgentSettings
 from ruster.agent.telling import Telling
+from ruster.agent.wanted import argument_bytes, wanted
 from ruster.core.clock import Clock
 from ruster.core.inference import (
     Behaviour,
@@ -122,7 +123,8 @@ class Step:
                 elif isinstance(event, Complete):
                     reason = event.reason
                 elif isinstance(event, ToolCallRequest):
-                    calls.append(event.call)
+                    telling.count(argument_bytes(event.call))
+                    calls.append(wanted(event.call, [call.id for call in calls]))
                 else:
                     show = self._parts.settings.show_thinking
                     telling.hear(event, show_thinking=show)

@@ -72,7 +72,7 @@ class Telling:
     def say(self, text: str) -> None:
         """Pass on a piece of the answer."""
         self._parts.append(text)
-        self._count(text)
+        self.count(len(text.encode(errors="replace")))
         self._emit(Response(session_id=self._id, delta=text))
 
     def clear(self) -> None:
@@ -85,7 +85,7 @@ class Telling:
             case Content(text):
                 self.say(text)
             case Thought(phase, text):
-                self._count(text)
+                self.count(len(text.encode(errors="replace")))
                 if show_thinking:
                     delta = text if phase is ThoughtPhase.DELTA else None
                     self._emit(ThoughtEvent(session_id=self._id, phase=phase.value, delta=delta))
@@ -138,8 +138,9 @@ class Telling:
         if outcome.skill is not None and not outcome.failed:
             self.skill(outcome.skill, preview)
 
-    def _count(self, text: str) -> None:
-        self._produced_bytes += len(text.encode(errors="replace"))
+    def count(self, size_bytes: int) -> None:
+        """Count what the model has produced; raises ProviderError (``answer_too_large``)."""
+        self._produced_bytes += size_bytes
         if self._produced_bytes > self._max_bytes:
             raise ProviderError(
                 f"the answer grew beyond {self._max_bytes} bytes and was ended; what was said is "

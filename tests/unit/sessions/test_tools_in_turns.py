@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ruster.agent.settings import AgentSettings
 from ruster.agent.turn import Agent
 from ruster.core.inference import Content, ToolCallRequest, Usage
 from ruster.core.messages import Message, ToolCall, ToolSpec
@@ -207,3 +208,28 @@ async def test_a_model_that_goes_in_circles_is_ended(tmp_path: Path) -> None:
     tool_lines = [line for line in history(tmp_path / "work") if line["role"] == "tool"]
     assert len(tool_lines) == 4
     assert "2 times" in tool_lines[1]["content"]
+
+
+async def test_only_so_many_calls_of_one_step_are_run(tmp_path: Path) -> None:
+    tools = Tools()
+    script = tuple(
+        ToolCallRequest(ToolCall(f"c{n}", "look", {"n": n}))  # each another one
+        for n in range(40)
+    )
+    async with Opened(tmp_path, tools, script, (Content("ok"),)) as store:
+        session = await store.create(UID, "work", None, None)
+        await say(session, "go")
+    results = [line["content"] for line in history(tmp_path / "work") if line["role"] == "tool"]
+    assert len(results) == 40  # none is left without an answer
+    assert [text for text in results if text == "look"] == ["look"] * 32
+    assert "at most 32 calls" in results[-1]
+
+
+async def test_huge_arguments_end_the_turn(tmp_path: Path) -> None:
+    script = (ToolCallRequest(ToolCall("c", "look", {"x": "y" * 5000})),)
+    agent = AgentSettings(max_answer_bytes=4096)
+    async with Opened(tmp_path, Tools(), script, agent=agent) as store:
+        session = await store.create(UID, "work", None, None)
+        listener = await listen(session)
+        await say(session, "go")
+        assert (await listener.until(event="error"))["code"] == "answer_too_large"
