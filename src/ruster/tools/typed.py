@@ -36,7 +36,9 @@ class WrongUse(ToolError):
 class Arguments(BaseModel):
     """What a tool takes; a field's docstring describes it for the model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True
+    )
 
 
 _ArgumentsT = TypeVar("_ArgumentsT", bound=Arguments)
