@@ -50,5 +50,8 @@ class Recall(TypedTool[_RecallArguments]):
 
     async def call(self, arguments: _RecallArguments, scope: TurnScope) -> Outcome:
         found = await self._memory.recall(scope, arguments.query, arguments.limit)
-        origin = next((it.origin for it in found if it.origin is not None), None)
-        return Outcome("\n".join(f"- {it.text}" for it in found) or "[nothing]", origin=origin)
+        origins = [it.origin for it in found if it.origin is not None]
+        for origin in origins:
+            scope.taint.mark(origin)
+        told = "\n".join(f"- {it.text}" for it in found)
+        return Outcome(told or "[nothing]", origin=next(iter(origins), None))

@@ -51,6 +51,9 @@ class SessionTail(TypedTool[_TailArguments]):
 
     async def call(self, arguments: _TailArguments, scope: TurnScope) -> Outcome:
         total, messages = await self._conversation.tail(scope, arguments.limit)
+        origins = sorted({origin for message in messages for origin in message.origins})
+        for origin in origins:  # they may have left the context with the message
+            scope.taint.mark(origin)
         told = [
             {"role": message.role.value, "content": message.content[:_MESSAGE_CHARS]}
             for message in messages
@@ -61,7 +64,7 @@ class SessionTail(TypedTool[_TailArguments]):
             "returned_messages": len(told),
             "messages": told,
         }
-        return Outcome(json.dumps(body, ensure_ascii=False))
+        return Outcome(json.dumps(body, ensure_ascii=False), origin=next(iter(origins), None))
 
 
 class _QuestionArguments(Arguments):

@@ -169,11 +169,13 @@ class FakeWeb:
 
 @dataclass
 class FakeConversation:
+    origins: tuple[str, ...] = ()
+
     async def model(self, scope: TurnScope) -> str:
         return "ollama/llama3.2"
 
     async def tail(self, scope: TurnScope, limit: int) -> tuple[int, Sequence[Message]]:
-        messages = [Message(Role.USER, f"message {n}") for n in range(60)]
+        messages = [Message(Role.USER, f"message {n}", origins=self.origins) for n in range(60)]
         return len(messages), messages[-limit:]
 
 

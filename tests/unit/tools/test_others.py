@@ -14,9 +14,11 @@ from ruster.testing import ManualClock
 from ruster.tools.builtin import ToolPorts, builtin_tools
 from ruster.tools.programs.readable import readable
 from ruster.tools.runs import RunFolders
+from ruster.tools.session import SessionTail
 from ruster.tools.settings import ToolSettings
 from tests.unit.tools.support import (
     FakeAsker,
+    FakeConversation,
     FakeWeb,
     Rules,
     builtins,
@@ -97,6 +99,14 @@ async def test_the_session_tells_about_itself(tmp_path: Path) -> None:
     assert (tail["total_messages"], tail["returned_messages"]) == (60, 5)
     assert tail["messages"][-1] == {"role": "user", "content": "message 59"}
     assert (await registry.run(scope, call_of("session_tail", limit=51))).failed
+
+
+async def test_old_messages_bring_their_doubts_back(tmp_path: Path) -> None:
+    scope = scope_in(tmp_path)
+    tail = SessionTail(FakeConversation(origins=("web:a", "web:b")))
+    outcome = await registry_of(tail).run(scope, call_of("session_tail", limit=1))
+    assert outcome.origin == "web:a"
+    assert scope.taint.origins == {"web:a", "web:b"}
 
 
 async def test_a_person_is_asked(tmp_path: Path) -> None:
