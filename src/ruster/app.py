@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ruster.agent.budget import DayBudget
+from ruster.agent.metering import MeteredModels
 from ruster.agent.turn import Agent
 from ruster.checks.table import CheckParts, build_checks
 from ruster.config.live import LiveSettings
@@ -105,17 +106,18 @@ class Daemon:
             installation.disk,
             installation.providers,
         )
-        self.skills = build_skills(
-            self._settings, installation.paths, self.services.models, installation.disk
-        )
-        self._committer = Committer(sync=self._settings.sessions.sync)
-        self.trust = self._build_trust()
-        self.tools = self._build_tools()
         self._budget = DayBudget(
             installation.paths.state / "budget.json",
             self._settings.agent.day_tokens,
             installation.clock,
         )
+        self._models = MeteredModels(self.services.models, self._budget)
+        self.skills = build_skills(
+            self._settings, installation.paths, self._models, installation.disk
+        )
+        self._committer = Committer(sync=self._settings.sessions.sync)
+        self.trust = self._build_trust()
+        self.tools = self._build_tools()
         self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
@@ -206,11 +208,10 @@ class Daemon:
     def _build_store(self) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
         agent = Agent(
-            models=self.services.models,
+            models=self._models,
             tools=self.tools.registry,
             settings=settings.agent,
             clock=given.clock,
-            budget=self._budget,
             skills=self.skills,
             commands=self.tools.texts,
         )

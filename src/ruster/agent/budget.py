@@ -109,26 +109,21 @@ class DayBudget:
 
 
 class TurnBudget:
-    """The tokens of one turn, within those of the day; a ``limit`` of 0 is none."""
+    """The tokens of one turn; a ``limit`` of 0 is none."""
 
-    def __init__(self, day: DayBudget, limit: int) -> None:
-        self._day = day
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self.spent = 0
 
-    @contextmanager
-    def reserve(self, tokens: int) -> Iterator[Reservation]:
-        """Put tokens aside for a step; raises ProviderError (``budget_exhausted``)."""
+    def check(self, tokens: int) -> None:
+        """Raise ProviderError (``budget_exhausted``) if a step that takes so many is too much."""
         if self._limit and self.spent + tokens > self._limit:
             raise ProviderError(
                 f"this turn has taken {self.spent} tokens and the next step may take {tokens}; "
                 f"agent.turn_tokens allows {self._limit}; ask for less at once",
                 code="budget_exhausted",
             )
-        with self._day.reserve(tokens) as of_day:
 
-            def spend(spent: int) -> None:
-                self.spent += spent
-                of_day.spend(spent)
-
-            yield Reservation(spend)
+    def spend(self, tokens: int) -> None:
+        """Count what a step has taken."""
+        self.spent += tokens

@@ -11,7 +11,7 @@ import structlog
 
 from ruster.agent.account import Account
 from ruster.agent.asking import ask
-from ruster.agent.budget import Reservation, TurnBudget
+from ruster.agent.budget import TurnBudget
 from ruster.agent.context import estimate_tokens
 from ruster.agent.conversation import Conversation
 from ruster.agent.settings import AgentSettings
@@ -72,8 +72,8 @@ class Step:
         """
         request = await self._request(conversation)
         needed = estimate_tokens(request.messages) + self._parts.settings.reserve_tokens
-        with self._parts.budget.reserve(needed) as reservation:
-            return await self._ask(request, reservation)
+        self._parts.budget.check(needed)
+        return await self._ask(request)
 
     async def _request(self, conversation: Conversation) -> InferenceRequest:
         own = self._parts.settings
@@ -101,9 +101,7 @@ class Step:
             session=self._scope.session_key,
         )
 
-    async def _ask(
-        self, request: InferenceRequest, reservation: Reservation
-    ) -> tuple[FinishReason, Sequence[ToolCall]]:
+    async def _ask(self, request: InferenceRequest) -> tuple[FinishReason, Sequence[ToolCall]]:
         clock, telling = self._parts.clock, self._telling
         began = clock.monotonic()
         first_ms: int | None = None
@@ -119,7 +117,7 @@ class Step:
                 if isinstance(event, Usage):
                     usage = event
                     # At once: what follows may be cancelled, and was still paid for.
-                    reservation.spend(usage.prompt + usage.completion)
+                    self._parts.budget.spend(usage.prompt + usage.completion)
                 elif isinstance(event, Complete):
                     reason = event.reason
                 elif isinstance(event, ToolCallRequest):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from ruster.agent.account import Account
-from ruster.agent.budget import DayBudget, TurnBudget
+from ruster.agent.budget import TurnBudget
 from ruster.agent.calls import Calls
 from ruster.agent.compaction import Summing, summary_message
 from ruster.agent.context import SYSTEM_PROMPT
@@ -87,7 +87,6 @@ class Agent:
     tools: Toolbox
     settings: AgentSettings
     clock: Clock
-    budget: DayBudget
     skills: SkillChooser | None = None
     commands: ToolCommands | None = None
 
@@ -105,7 +104,7 @@ class Turn:
         self._given = given
         self._host = host
         self._began = agent.clock.monotonic()
-        self._budget = TurnBudget(agent.budget, own.turn_tokens)
+        self._budget = TurnBudget(own.turn_tokens)
         self._account = Account()
         self._written_calls = 0
         self.skills: tuple[str, ...] = ()
@@ -218,11 +217,11 @@ class Turn:
         try:
             count = smaller.fitted().dropped_turns
             summing = Summing(self._agent.models, self._given.model, window)
-            with self._budget.reserve(window) as reservation:
-                try:
-                    notes = await summing.write(self._given.notes, opening.turns[:count])
-                finally:
-                    reservation.spend(summing.usage.prompt + summing.usage.completion)
+            self._budget.check(window)
+            try:
+                notes = await summing.write(self._given.notes, opening.turns[:count])
+            finally:
+                self._budget.spend(summing.usage.prompt + summing.usage.completion)
         except ProviderError as error:
             _log.warning("not_summed_up", session=self._given.scope.session_id, why=error.message)
             return conversation

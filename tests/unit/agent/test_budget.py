@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from ruster.agent.budget import DayBudget, TurnBudget
+from ruster.agent.metering import MeteredModels
 from ruster.core.errors import ProviderError
-from ruster.testing import ManualClock
+from ruster.core.inference import Behaviour, Content, InferenceConfig, InferenceRequest, Usage
+from ruster.core.messages import Message, Role
+from ruster.llm.router import Models
+from ruster.testing import ManualClock, ScriptedProvider
 
 DAY_S = 86_400.0
 
@@ -67,13 +71,39 @@ def test_a_disk_that_refuses_does_not_stop_anything(tmp_path: Path) -> None:
     assert day.spent_today == 5
 
 
-def test_a_turn_has_its_own_limit_within_the_days() -> None:
-    day = DayBudget(None, 1000, ManualClock())
-    turn = TurnBudget(day, 100)
-    with turn.reserve(80) as step:
-        step.spend(70)
-    with pytest.raises(ProviderError, match=r"agent\.turn_tokens allows 100"), turn.reserve(31):
+def test_a_turn_has_its_own_limit() -> None:
+    turn = TurnBudget(100)
+    turn.check(80)
+    turn.spend(70)
+    with pytest.raises(ProviderError, match=r"agent\.turn_tokens allows 100"):
+        turn.check(31)
+    turn.check(30)
+    TurnBudget(0).check(10**9)
+
+
+def request(max_tokens: int | None = None) -> InferenceRequest:
+    config = InferenceConfig(Behaviour(max_tokens=max_tokens))
+    return InferenceRequest("x", (Message(Role.USER, "hello"),), config)
+
+
+async def test_what_models_take_is_counted_whoever_asks() -> None:
+    day, provider = DayBudget(None, 200, ManualClock()), ScriptedProvider((Usage(80, 20),))
+    metered = MeteredModels(Models({"scripted": lambda: provider}), day)
+    assert [event async for event in metered.stream("scripted/any", request(50))]
+    assert day.spent_today == 100
+    with pytest.raises(ProviderError) as refused:
+        await anext(metered.stream("scripted/any", request(100)))
+    assert refused.value.code == "budget_exhausted"
+    assert len(provider.requests) == 1  # nothing was asked
+
+
+async def test_a_stream_that_is_closed_gives_back_what_it_put_aside() -> None:
+    day = DayBudget(None, 200, ManualClock())
+    provider = ScriptedProvider((Content("a"), 60.0))
+    metered = MeteredModels(Models({"scripted": lambda: provider}), day)
+    stream = metered.stream("scripted/any", request(100))
+    assert [await anext(stream) for _ in range(2)][-1] == Content("a")
+    await stream.aclose()
+    assert provider.closed_early == 1
+    with day.reserve(200):
         pass
-    with TurnBudget(day, 100).reserve(100):
-        pass
-    assert (turn.spent, day.spent_today) == (70, 70)

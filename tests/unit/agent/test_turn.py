@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ruster.agent.budget import DayBudget
 from ruster.agent.settings import AgentSettings
 from ruster.agent.turn import Agent, Turn, TurnInput
 from ruster.core.errors import ProviderError
@@ -70,7 +69,7 @@ class Host:
 def prepare(*scripts: Sequence[Step]) -> tuple[Turn, Host, ScriptedProvider]:
     provider, host, clock = ScriptedProvider(*scripts), Host(), ManualClock()
     models = Models({"scripted": lambda: provider}, retries=Retries(clock=clock))
-    agent = Agent(models, Tools(), AgentSettings(), clock, DayBudget(None, 0, clock))
+    agent = Agent(models, Tools(), AgentSettings(), clock)
     given = TurnInput(SCOPE, "scripted/any", [[Message(Role.USER, "What time is it?")]])
     return agent.turn(given, host), host, provider
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ruster.agent.budget import DayBudget
 from ruster.agent.no_tools import NoTools
 from ruster.agent.settings import AgentSettings
 from ruster.agent.turn import Agent
@@ -88,7 +87,7 @@ async def open_store(
     given = {name: _maker(provider) for name, provider in (providers or {}).items()}
     models = Models(Registry(LlmSettings(), given))
     parts = SessionParts(
-        agent=Agent(models, NoTools(), agent or AgentSettings(), clock, DayBudget(None, 0, clock)),
+        agent=Agent(models, NoTools(), agent or AgentSettings(), clock),
         committer=committer,
         disk=disk or Disk(),
         clock=clock,

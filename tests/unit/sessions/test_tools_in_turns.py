@@ -78,7 +78,7 @@ class Opened:
     async def __aenter__(self) -> SessionStore:
         store = await self._opening.__aenter__()
         own = store._parts.agent
-        agent = Agent(own.models, self._tools, own.settings, own.clock, own.budget)
+        agent = Agent(own.models, self._tools, own.settings, own.clock)
         object.__setattr__(store._parts, "agent", agent)
         self._tools.store = store
         return store
