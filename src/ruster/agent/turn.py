@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from ruster.agent.asking import ask
+from ruster.agent.asking import Asking
 from ruster.agent.context import SYSTEM_PROMPT, fit
 from ruster.agent.settings import AgentSettings
+from ruster.agent.ways import Ways
 from ruster.core.clock import Clock
 from ruster.core.errors import ProviderError, ToolError
 from ruster.core.inference import (
@@ -98,6 +99,7 @@ class Agent:
     settings: AgentSettings
     clock: Clock
     skills: SkillChooser | None = None
+    ways: Ways = field(default_factory=Ways)
 
     def turn(self, given: TurnInput, host: TurnHost) -> Turn:
         """Prepare a turn; nothing happens before ``run``."""
@@ -120,7 +122,7 @@ class Turn:
         self._parts: list[str] = []
         self._calls: list[ToolCall] = []
         self._produced_bytes = 0
-        self._toolless = False
+        self._asking = Asking(agent.models, self._tools_refused, agent.ways)
         self.tokens = 0
         self.told: set[str] = set()
         self.skills: tuple[str, ...] = ()
@@ -197,11 +199,10 @@ class Turn:
             model=self._given.model,
             messages=messages,
             config=self._config(),
-            tools=() if self._toolless else await self._agent.tools.offer(messages),
+            tools=() if self._asking.left_out else await self._agent.tools.offer(messages),
             session=self._given.scope.session_key,
         )
-        stream = ask(self._agent.models, request, self._tools_refused)
-        async with aclosing(stream) as events:
+        async with aclosing(self._asking.stream(request)) as events:
             async for event in events:
                 if isinstance(event, (Notice, ProcessStart, Progress)):
                     self._tell(event)
@@ -241,8 +242,7 @@ class Turn:
         return reason
 
     def _tools_refused(self) -> None:
-        """Do without tools for the rest of the turn."""
-        self._toolless = True
+        """Tell that the rest of the turn does without tools."""
         self._notify(
             "tools_left_out",
             f"{self.model} cannot use tools and answers without them; choose another model for "
