@@ -118,6 +118,14 @@ FAULTS: dict[str, tuple[Fault, str]] = TRANSPORT_FAULTS | {
         status(400, _error(400, "Function calling is not enabled for this model", _BAD)),
         "tools_unsupported",
     ),
+    "no schema": (
+        status(400, _error(400, "Json mode is not enabled for models/gemma-3-4b-it", _BAD)),
+        "schema_unsupported",
+    ),
+    "a schema it cannot read": (
+        status(400, _error(400, "Invalid value at 'generation_config.response_schema'", _BAD)),
+        "schema_unsupported",
+    ),
     "too many requests": (status(429, _EXHAUSTED), "provider_failed"),
     "too many requests, as Vertex AI says it": (status(429, [_EXHAUSTED]), "provider_failed"),
     "quota of the day used up": (

@@ -125,6 +125,7 @@ def _error(sentence: str) -> bytes:
 
 _CRASH = "an error was encountered while running the model: unexpected EOF"
 _NO_TOOLS = "registry.ollama.ai/library/gemma2:2b does not support tools"
+_FORMAT = "Go struct field ChatRequest.format"
 _NO_MEMORY = "model requires more system memory (5.6 GiB) than is available (2.1 GiB)"
 _BUSY = "server busy, please try again.  maximum pending requests exceeded"
 _GZIPPED = head(200, NDJSON, None, "Content-Encoding: gzip")
@@ -150,6 +151,11 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "model_not_found",
     ),
     "no tools": (status(400, _error(_NO_TOOLS)), "tools_unsupported"),
+    "no schema": (status(500, _error("invalid JSON schema in format")), "schema_unsupported"),
+    "no schema, as older versions say it": (
+        status(400, _error(f"json: cannot unmarshal object into {_FORMAT} of type string")),
+        "schema_unsupported",
+    ),
     "no thinking": (
         status(400, _error('"llama3.2" does not support thinking')),
         "provider_rejected",
@@ -193,6 +199,10 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "error line": (
         lambda lines: _said(lines[0], _error(_CRASH) + b"\n"),
         "provider_failed",
+    ),
+    "error line about the schema": (
+        lambda _: _said(_error("invalid JSON schema in format") + b"\n"),
+        "schema_unsupported",
     ),
     "error line first": (lambda _: _said(_error(_CRASH) + b"\n"), "provider_failed"),
     "error object": (lambda _: _said(b'{"error":{"message":"no"}}\n'), "provider_failed"),

@@ -24,6 +24,7 @@ _VERSION = "0.12.6"
 _ROUTES = {"/": "GET", "/api/version": "GET", "/api/tags": "GET"}
 _ROUTES |= {"/api/show": "POST", "/api/chat": "POST", "/api/pull": "POST"}
 _ROUTES |= {"/api/embed": "POST", "/api/embeddings": "POST"}
+_OLD_FORMAT = "json: cannot unmarshal object into Go struct field ChatRequest.format of type string"
 _FLOATS = ("temperature", "top_p", "min_p", "repeat_penalty", "num_ctx", "num_predict", "top_k")
 
 
@@ -31,7 +32,8 @@ class FakeOllama(FakeHttp):
     """``async with FakeOllama() as server:`` listens at ``server.url``.
 
     ``answers`` maps the last user message to its answer, ``answer`` is for all others; ``faults``
-    maps a path to what happens there instead.
+    maps a path to what happens there instead. Without ``schemas`` it is older than 0.5, and takes
+    no schema as ``format``.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class FakeOllama(FakeHttp):
         self.answer = Answer()
         self.answers: dict[str, Answer] = {}
         self.faults: dict[str, Fault] = {}
+        self.schemas = True
         self._token = token
 
     @property
@@ -85,6 +88,8 @@ class FakeOllama(FakeHttp):
         if not name:
             return [_error(400, "model is required")]
         model = self.models.get(full_name(name))
+        if not self.schemas and isinstance(body.get("format"), dict):
+            return [_error(400, _OLD_FORMAT)]
         if path == "/api/chat" and path in self.faults:
             return self.faults[path](self._answer(body).lines(name))
         if path == "/api/pull":

@@ -99,6 +99,12 @@ _LIMIT = "Rate limit reached for gpt-4o: see https://platform.openai.com/account
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 _LONG = "This model's maximum context length is 8192 tokens. Your messages resulted in 9001."
 _NO_TOOLS = "No endpoints found that support tool use."
+_NO_PARSER = (
+    '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+)
+_NO_SCHEMA = (
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
+)
 _GONE = {"error": {"code": 502, "message": "Provider disconnected unexpectedly"}}
 _ONE_CALL = {"index": 0, "id": "call_1", "type": "function"}
 
@@ -129,6 +135,19 @@ FAULTS: dict[str, tuple[Fault, str]] = TRANSPORT_FAULTS | {
     "no tools, as OpenRouter says it": (
         status(404, {"error": {"message": _NO_TOOLS, "code": 404}}),
         "tools_unsupported",
+    ),
+    "no tools, as vLLM says it": (
+        status(400, {"object": "error", "message": _NO_PARSER, "type": "BadRequestError"}),
+        "tools_unsupported",
+    ),
+    "no schema": (status(400, _error(_NO_SCHEMA, _REQUEST, None)), "schema_unsupported"),
+    "no schema, as DeepSeek says it": (
+        status(400, _error("This response_format type is unavailable now", _REQUEST, None)),
+        "schema_unsupported",
+    ),
+    "no schema, as llama.cpp says it": (
+        status(400, _error("JSON schema conversion failed: unknown type", _REQUEST, None)),
+        "schema_unsupported",
     ),
     "bad request": (status(400, _error("bad messages", _REQUEST, None)), "provider_rejected"),
     "unprocessable": (status(422, {"detail": [{"msg": "field required"}]}), "provider_rejected"),

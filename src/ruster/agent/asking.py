@@ -1,4 +1,8 @@
-"""Asking the model for one step; a model that cannot use tools is asked again without them."""
+"""Asking the model for one step: with tools in the best way it takes.
+
+Its provider's own tool calls come first. A model that knows none is asked for JSON of a fixed form
+(``json_calls``); where it cannot be held to one, it answers without tools.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +11,97 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import cast
 
+from ruster.agent.json_answer import read_calls
+from ruster.agent.json_calls import with_json_calls
+from ruster.agent.ways import Way, Ways
 from ruster.core.errors import ProviderError
 from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, ProcessStart, Progress
 from ruster.core.ports import ChatModels
 
-__all__ = ["ask"]
+__all__ = ["Asking"]
 
 _BEFORE_ANSWER = (Notice, ProcessStart, Progress)
+_NO_FORM = frozenset({"schema_unsupported", "grammar_invalid", "tools_unsupported"})
+_UNCLEAR = "provider_rejected"  # may be the form or something else: without it, one will know
 
 
-async def ask(
-    models: ChatModels, request: InferenceRequest, tools_refused: Callable[[], None]
-) -> AsyncGenerator[InferenceEvent, None]:
-    """Stream one step of ``request.model``.
+class Asking:
+    """The steps of one turn; what worked for a step is tried first for the next.
 
-    When the provider says that the model knows no tools, ``tools_refused`` is called and the step
-    is asked once more, without them. Raises what the provider raises.
+    ``without_tools`` is called once, when a step has to do without. ``ways`` is what is known of
+    models from other turns.
     """
-    shown = False
-    try:
-        async with _closing(models.stream(request.model, request)) as events:
-            async for event in events:
-                shown = shown or not isinstance(event, _BEFORE_ANSWER)
-                yield event
-        return
-    except ProviderError as error:
-        if error.code != "tools_unsupported" or shown or not request.tools:
-            raise
-    tools_refused()
-    plain = dataclasses.replace(request, tools=())
-    async with _closing(models.stream(request.model, plain)) as events:
-        async for event in events:
-            yield event
+
+    def __init__(
+        self, models: ChatModels, without_tools: Callable[[], None], ways: Ways | None = None
+    ) -> None:
+        self._models = models
+        self._without_tools = without_tools
+        self._ways = Ways() if ways is None else ways
+        self._chosen: Way | None = None
+        self._left_out = False
+
+    @property
+    def left_out(self) -> bool:
+        """Whether tools had to be left out, so that there is no use in offering them."""
+        return self._left_out
+
+    async def stream(self, request: InferenceRequest) -> AsyncGenerator[InferenceEvent, None]:
+        """Stream one step of ``request.model``.
+
+        It is asked again, in the next way, when the present one is refused before anything of an
+        answer came. Raises what the provider raises, and ``answer_too_large`` for a call in JSON
+        that was cut off.
+        """
+        told: set[Notice] = set()
+        while True:
+            way = self._way(request)
+            shown = replaced = False
+            try:
+                async with aclosing(self._asked(request, way)) as events:
+                    async for event in events:
+                        if isinstance(event, Notice):
+                            replaced = replaced or event.code == "model_fallback"
+                            if event in told:
+                                continue
+                            told.add(event)
+                        shown = shown or not isinstance(event, _BEFORE_ANSWER)
+                        yield event
+                return
+            except ProviderError as error:
+                following = _following(way, error)
+                if following is None or shown or not request.tools:
+                    raise
+                self._chosen = following
+                # A fallback's refusal tells nothing about the model that was asked for.
+                if not replaced and error.code != _UNCLEAR:
+                    self._ways.found(request.model, following)
+
+    def _way(self, request: InferenceRequest) -> Way:
+        way = self._ways.of(request.model) if self._chosen is None else self._chosen
+        config = request.config
+        formed = config.behaviour.json_schema is not None or config.sampling.grammar is not None
+        return Way.NONE if way is Way.JSON and formed else way
+
+    def _asked(self, request: InferenceRequest, way: Way) -> AsyncGenerator[InferenceEvent, None]:
+        if way is Way.NATIVE or not request.tools:
+            return self._events(request)
+        if way is Way.JSON:
+            return read_calls(self._events(with_json_calls(request)))
+        if not self._left_out:
+            self._left_out = True
+            self._without_tools()
+        return self._events(dataclasses.replace(request, tools=()))
+
+    def _events(self, request: InferenceRequest) -> AsyncGenerator[InferenceEvent, None]:
+        stream: AsyncIterator[InferenceEvent] = self._models.stream(request.model, request)
+        return cast("AsyncGenerator[InferenceEvent, None]", stream)
 
 
-def _closing(stream: AsyncIterator[InferenceEvent]) -> aclosing[AsyncGenerator[InferenceEvent]]:
-    return aclosing(cast(AsyncGenerator[InferenceEvent], stream))
+def _following(way: Way, error: ProviderError) -> Way | None:
+    """Return what to try when a way was refused, or None when the error is about something else."""
+    if way is Way.NATIVE and error.code == "tools_unsupported":
+        return Way.JSON
+    if way is Way.JSON and (error.code in _NO_FORM or error.code == _UNCLEAR):
+        return Way.NONE
+    return None

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import structlog
 
 from ruster.agent.account import Account
-from ruster.agent.asking import ask
+from ruster.agent.asking import Asking
 from ruster.agent.budget import TurnBudget
 from ruster.agent.context import estimate_tokens
 from ruster.agent.conversation import Conversation
 from ruster.agent.settings import AgentSettings
 from ruster.agent.telling import Telling
 from ruster.agent.wanted import argument_bytes, wanted
+from ruster.agent.ways import Ways
 from ruster.core.clock import Clock
 from ruster.core.inference import (
     Behaviour,
@@ -50,6 +51,7 @@ class StepParts:
     settings: AgentSettings
     clock: Clock
     budget: TurnBudget
+    ways: Ways
 
 
 class Step:
@@ -63,7 +65,7 @@ class Step:
         self._model = model
         self._telling = telling
         self._account = account
-        self._toolless = False
+        self._asking = Asking(parts.models, self._tools_refused, parts.ways)
 
     async def run(self, conversation: Conversation) -> tuple[FinishReason, Sequence[ToolCall]]:
         """Ask the model once; return why it stopped and the calls it wants.
@@ -78,7 +80,7 @@ class Step:
     async def _request(self, conversation: Conversation) -> InferenceRequest:
         own = self._parts.settings
         tools: tuple[ToolSpec, ...] = ()
-        if not self._toolless:
+        if not self._asking.left_out:
             tools = await self._parts.tools.offer(self._scope, conversation.plain())
         tool_bytes = _size(tools)
         fitted = conversation.fitted(int(tool_bytes / _BYTES_PER_TOKEN))
@@ -107,7 +109,7 @@ class Step:
         first_ms: int | None = None
         usage, reason = Usage(), FinishReason.STOP
         calls: list[ToolCall] = []
-        async with aclosing(ask(self._parts.models, request, self._tools_refused)) as events:
+        async with aclosing(self._asking.stream(request)) as events:
             async for event in events:
                 if isinstance(event, Notice | ProcessStart | Progress):
                     telling.hear(event, show_thinking=False)
@@ -152,8 +154,7 @@ class Step:
         self._telling.usage(usage, first_ms, total_ms)
 
     def _tools_refused(self) -> None:
-        """Do without tools for the rest of the turn."""
-        self._toolless = True
+        """Tell that the rest of the turn does without tools."""
         self._telling.notify(
             "tools_left_out",
             f"{self._telling.model} cannot use tools and answers without them; choose another "

@@ -7,7 +7,7 @@ what the user said meanwhile. Cancelling the task that runs it ends everything b
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +21,7 @@ from ruster.agent.conversation import Conversation, Opening
 from ruster.agent.settings import AgentSettings
 from ruster.agent.step import Step, StepParts
 from ruster.agent.telling import Telling
+from ruster.agent.ways import Ways
 from ruster.core.clock import Clock
 from ruster.core.errors import ProviderError, ToolError
 from ruster.core.inference import FinishReason
@@ -89,6 +90,7 @@ class Agent:
     clock: Clock
     skills: SkillChooser | None = None
     commands: ToolCommands | None = None
+    ways: Ways = field(default_factory=Ways)
 
     def turn(self, given: TurnInput, host: TurnHost) -> Turn:
         """Prepare a turn; nothing happens before ``run``."""
@@ -115,7 +117,7 @@ class Turn:
             agent.tools, given.scope, self.telling, self._account, agent.clock, own.max_repeats
         )
         self._step = Step(
-            StepParts(agent.models, agent.tools, own, agent.clock, self._budget),
+            StepParts(agent.models, agent.tools, own, agent.clock, self._budget, agent.ways),
             given.scope,
             given.model,
             self.telling,

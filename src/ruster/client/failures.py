@@ -38,7 +38,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "provider_protocol", "provider_mismatch", "provider_missing", "provider_broken",
         "provider_rejected", "provider_unauthorized", "provider_key_missing", "provider_quota",
         "provider_blocked", "provider_resting", "pull_interrupted", "tools_unsupported",
-        "engine_missing",
+        "schema_unsupported", "engine_missing",
     ),
     ModelError: (
         "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",

@@ -61,6 +61,7 @@ ERROR_CODES: dict[str, str] = {
     "provider_blocked": "The provider will not answer this message, or not to its end.",
     "provider_resting": "The provider failed too often in a row and is left alone for a while.",
     "tools_unsupported": "The model cannot use tools.",
+    "schema_unsupported": "The model cannot be held to the JSON schema for the answer.",
     "pull_interrupted": "A model's download broke off; started again it goes on where it stopped.",
     "model_not_found": "The provider does not have that model.",
     "model_failed": "The model file is damaged or cannot be used.",

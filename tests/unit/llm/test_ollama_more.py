@@ -143,7 +143,7 @@ async def test_every_fault_of_a_pull_is_one_typed_error(
     fault, code = FAULTS[name]
     lines = pull_lines()
     server.faults["/api/pull"] = lambda _lines: fault(lines)
-    if code == "provider_failed" and name.startswith("error"):
+    if code in {"provider_failed", "schema_unsupported"} and name.startswith("error"):
         code = "pull_interrupted"
     if code in {"provider_stream_cut", "provider_timeout"}:
         code = "pull_interrupted"

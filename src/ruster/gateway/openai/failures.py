@@ -17,6 +17,7 @@ _STATUS: Mapping[str, int] = {
     "sampling_invalid": 400,
     "template_failed": 400,
     "tools_unsupported": 400,
+    "schema_unsupported": 400,
     "not_a_chat_model": 400,
     "provider_blocked": 400,
     "provider_rejected": 400,

@@ -23,6 +23,10 @@ _CODES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("provider_unauthorized", r"api[ _]key[ _](not valid|invalid|expired)|UNAUTHENTICATED"),
         ("context_overflow", r"input token count|exceeds the maximum number of tokens"),
         ("tools_unsupported", r"(function calling|tool use) is not (enabled|supported)"),
+        (
+            "schema_unsupported",
+            r"json mode is not (enabled|supported)|response_?(schema|mime_?type)",
+        ),
         ("provider_quota", r"PerDay|billing account|FreeTier.{0,40}limit: 0\b"),
     )
 )

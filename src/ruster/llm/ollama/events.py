@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ruster.core.errors import ProviderError
 from ruster.core.inference import FinishReason, InferenceEvent, Usage
 from ruster.llm.answer import AnswerEvents
+from ruster.llm.ollama.failures import refuses_schema
 from ruster.llm.ollama.wire import ChatLine
 from ruster.llm.tool_calls import tool_call
 from ruster.llm.wire import error_sentence
@@ -28,7 +29,10 @@ class ChatEvents:
     def take(self, line: ChatLine) -> Iterator[InferenceEvent]:
         """Yield the events of one line; raises ``ProviderError`` for an error line."""
         if sentence := error_sentence(line.error):
-            raise ProviderError(f"Ollama failed while it was answering: {sentence}")
+            raise ProviderError(
+                f"Ollama failed while it was answering: {sentence}",
+                code="schema_unsupported" if refuses_schema(sentence) else None,
+            )
         if (message := line.message) is not None:
             yield from self._answer.thought(message.thinking or "")
             yield from self._answer.content(message.content or "")

@@ -5,13 +5,23 @@ Statuses and sentences follow ollama/ollama ``server/routes.go``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.llm.failures import Peer
 from ruster.llm.ollama.wire import parse_error
 
-__all__ = ["OllamaPeer"]
+__all__ = ["OllamaPeer", "refuses_schema"]
+
+_NO_SCHEMA = re.compile(
+    r"JSON schema in format|invalid format:|\.format of type|required for format|\bgrammar\b"
+)
+
+
+def refuses_schema(sentence: str) -> bool:
+    """Tell whether Ollama says that it cannot hold an answer to the schema in ``format``."""
+    return _NO_SCHEMA.search(sentence) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class OllamaPeer(Peer):
         """Return the code of a refusal."""
         if status == 400 and "does not support tools" in sentence:
             return "tools_unsupported"
+        if refuses_schema(sentence):
+            return "schema_unsupported"
         return Peer.code(self, status, sentence, body)
 
     def retryable(self, status: int, sentence: str, code: str) -> bool:

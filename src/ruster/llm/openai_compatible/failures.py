@@ -33,7 +33,13 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("provider_unauthorized", r"(incorrect|invalid) api key|invalid_api_key|api key not valid"),
         (
             "tools_unsupported",
-            r"(not|no endpoints found that) support tool|tools? (use|calling) is not",
+            r"(not|no endpoints found that) support tool|tools? (use|calling) is not"
+            r"|tool choice requires|tools param requires",
+        ),
+        (
+            "schema_unsupported",
+            r"response_?format|json.?schema|structured.?output|grammar (error|specification)"
+            r"|(parse|invalid) grammar",
         ),
         (
             "model_not_found",
@@ -64,7 +70,7 @@ class OpenAiPeer(Peer):
         if sentence is None or not model:
             return self.mismatch(f"base_url in [providers.{self.name}], or proxy_url")
         code = _code_in(sentence)
-        if code == "tools_unsupported":
+        if code in ("tools_unsupported", "schema_unsupported"):
             return ProviderError(f"{self.name}: {sentence}", code=code)
         return self.model_not_found(model)
 
