@@ -26,8 +26,8 @@ _CLEAR_SHARE = 0.6
 class KeywordShortlist:
     """Implements ``core.skills.Shortlist``; its index is made anew when the skills change.
 
-    The index is made in a thread, once for the same sequence of skills: whoever asks meanwhile waits
-    for it. One that is overtaken by newer skills serves those who asked for it and is dropped.
+    The index is made in a thread, once for the same sequence of skills: whoever asks meanwhile
+    waits for it. One that is overtaken by newer skills serves those who asked for it, and is gone.
     """
 
     def __init__(self) -> None:
