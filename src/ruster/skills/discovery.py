@@ -50,19 +50,26 @@ class Scanner:
         for root in self._roots:
             for path in _places(root, found):
                 file = skill_file(path)
-                if file is None:
-                    continue
-                stamp, (before, reading) = _stamp(file), self._known.get(path, ((), None))
-                if reading is None or stamp != before or not stamp:
-                    reading = read_skill(path)
-                known[path] = (stamp, reading)
-                found.add(reading, str(file))
+                if file is not None:
+                    known[path] = self._read(path, file)
+                    found.add(known[path][1], str(file))
         self._known = known
         for reading in self._registered:
             found.add(reading, "entry point", keep_body=True)
         return Catalogue(
             found.skills, found.bodies, tuple(found.problems), frozenset(found.folders)
         )
+
+    def read(self, path: Path) -> Reading:
+        """Return what the skill at ``path`` is now; it is read only if it has changed (blocks)."""
+        file = skill_file(path)
+        return read_skill(path) if file is None else self._read(path, file)[1]
+
+    def _read(self, path: Path, file: Path) -> tuple[_Stamp, Reading]:
+        stamp, (before, reading) = _stamp(file), self._known.get(path, ((), None))
+        if reading is None or stamp != before or not stamp:
+            reading = read_skill(path)
+        return stamp, reading
 
 
 class _Found:

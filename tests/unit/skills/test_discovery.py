@@ -105,6 +105,34 @@ def test_only_what_changed_is_read_again(
     assert read == [changed]
 
 
+async def test_a_body_is_the_one_on_the_disk_and_read_once(
+    make_skill: MakeSkill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> Reading:
+        read.append(path)
+        return read_skill(path)
+
+    monkeypatch.setattr("ruster.skills.discovery.read_skill", counted)
+    folder = make_skill("plain", body="First.")
+    (tmp_path / "skills" / "dice.toml").write_text(
+        'name = "dice"\ndescription = "Rolls."\ninstructions = "Roll."\n'
+    )
+    library = SkillLibrary([tmp_path / "skills"], max_skills=10, watched=False, banned=())
+    library.start()
+    try:
+        skill = await library.find("plain")
+        assert [await library.body(skill) for _ in range(3)] == ["First."] * 3
+        assert await library.body(await library.find("dice")) == "Roll."
+        assert len(read) == 2
+        make_skill("plain", body="Second, though nobody watches.")
+        assert await library.body(skill) == "Second, though nobody watches."
+        assert read[2:] == [folder]
+    finally:
+        await library.aclose()
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> SkillLibrary:
     roots = (tmp_path / "skills", tmp_path / "later" / "skills")
