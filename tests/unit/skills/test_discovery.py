@@ -48,15 +48,19 @@ def test_the_first_folder_wins_a_clash_and_it_is_told(
     assert "'one' is left out" in problem.reason
 
 
-def test_collections_are_looked_into_once_and_hidden_folders_never(
+def test_collections_are_looked_into_down_to_the_third_level_and_hidden_folders_never(
     make_skill: MakeSkill, tmp_path: Path
 ) -> None:
     root = tmp_path / "skills"
     make_skill("inside", root=root / "collection")
-    make_skill("too-deep", root=root / "collection" / "further")
+    make_skill("of-a-repository", root=root / "collection" / "skills")
+    make_skill("too-deep", root=root / "collection" / "skills" / "further")
     make_skill("hidden", root=root / ".staging")
+    make_skill("of-a-library", root=root / "collection" / "node_modules")
     make_skill("nested", root=make_skill("outer"))
-    assert sorted(Scanner([root], 10).scan().skills) == ["inside", "outer"]
+    found = Scanner([root], 10).scan()
+    assert sorted(found.skills) == ["inside", "of-a-repository", "outer"]
+    assert found.problems == ()
 
 
 def test_links_are_followed_but_never_round_in_circles(
@@ -72,6 +76,7 @@ def test_links_are_followed_but_never_round_in_circles(
     found = Scanner([root, tmp_path / "missing", elsewhere / "SKILL.md"], 10).scan()
     assert list(found.skills) == ["linked"]
     assert found.skills["linked"].folder == elsewhere
+    assert found.problems == (), "what lies in the circle is no second skill of that name"
 
 
 def test_the_number_of_skills_is_bounded(make_skill: MakeSkill, tmp_path: Path) -> None:
