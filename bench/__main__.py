@@ -20,6 +20,7 @@ _NAMES = (
     "memory",
     "connections",
     "prompt",
+    "choice",
     "engine",
     "lifecycle",
     "sandbox",

@@ -309,8 +309,8 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                 events.SkillProblem(
                     source="/home/me/skills/release-notes/SKILL.md",
                     line=2,
-                    reason="the name 'Notes' must be small letters, digits and hyphens",
-                    severity="error",
+                    reason="the name 'notes' must be that of its folder or file, 'release-notes'",
+                    severity="nonstandard",
                 )
             ],
         ),

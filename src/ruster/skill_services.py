@@ -55,7 +55,7 @@ def build_skills(settings: Settings, paths: Paths, models: ChatModels, disk: Dis
     )
     shortlist = KeywordShortlist()
     choosing = Choosing(library, models, shortlist, rules, own)
-    return SkillService(library, choosing, KeywordShortlist(), ActivationStore(disk), own)
+    return SkillService(library, choosing, shortlist, ActivationStore(disk), own)
 
 
 def live_skill_settings(skills: SkillService) -> Mapping[str, Callable[[Any], None]]:

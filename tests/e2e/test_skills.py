@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.e2e.test_cli import Ctl
 
 from ruster.core.inference import Content
-from ruster.testing import RawClient, ScriptedProvider, running_daemon
+from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 
 CHOSEN = ScriptedProvider([Content('{"skills": ["weather"]}')])
 
@@ -31,12 +32,24 @@ async def _skill(client: RawClient, action: str, **fields: Any) -> dict[str, Any
     return await client.ask({"action": f"skill_{action}", **fields})
 
 
-async def _wait_for(client: RawClient, name: str, *, there: bool) -> None:
+async def _until(client: RawClient, holds: Callable[[dict[str, str]], bool]) -> None:
+    """Wait until something holds for the installed skills, names to descriptions."""
     async with asyncio.timeout(20):
-        while (
-            name in {it["name"] for it in (await _skill(client, "list"))["skills"]}
-        ) is not there:
+        while True:
+            skills = (await _skill(client, "list"))["skills"]
+            if holds({it["name"]: it["description"] for it in skills}):
+                return
             await asyncio.sleep(0.01)
+
+
+async def _wait_for(client: RawClient, name: str, *, there: bool) -> None:
+    await _until(client, lambda found: (name in found) is there)
+
+
+def _write(folder: Path, description: str, name: str = "greeter") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    head = f"name: {name}\ndescription: {description}\n"
+    (folder / "SKILL.md").write_text(f"---\n{head}---\nSay hello.\n")
 
 
 async def test_skills_are_added_listed_and_removed_in_both_forms(client: RawClient) -> None:
@@ -104,23 +117,62 @@ async def test_a_skill_is_live_and_gone_while_the_daemon_runs(
     client: RawClient, folder: Path
 ) -> None:
     skill = folder / "config" / "skills" / "greeter"
-    skill.mkdir()
-    text = "---\nname: greeter\ndescription: Greets.\n---\nSay hello.\n"
-    (skill / "SKILL.md").write_text(text)
+    _write(skill, "Greets.")
     await _wait_for(client, "greeter", there=True)
     shown = await _skill(client, "show", skill="greeter", session_id="work")
     assert shown["instructions"] == "Say hello."
     assert shown["path"] == str(skill / "SKILL.md")
-    (skill / "SKILL.md").write_text(text.replace("greeter", "Greeter"))
+    _write(skill, "Greets people by their names.")
+    await _until(client, lambda found: found["greeter"] == "Greets people by their names.")
+    _write(skill, '""')
     await _wait_for(client, "greeter", there=False)
     told = await _skill(client, "validate")
     assert told["valid"] is False
     (problem,) = told["problems"]
-    assert (problem["source"], problem["line"]) == (str(skill / "SKILL.md"), 2)
-    extra = folder / "config" / "extra_skills" / "collection" / "deep"
-    extra.mkdir(parents=True)
-    (extra / "SKILL.md").write_text(text.replace("greeter", "deep"))
+    assert (problem["source"], problem["line"]) == (str(skill / "SKILL.md"), 3)
+    assert problem["severity"] == "error"
+    _write(skill, "Greets again.")
+    await _wait_for(client, "greeter", there=True)
+    assert (await _skill(client, "validate"))["problems"] == []
+    shutil.rmtree(skill)
+    await _wait_for(client, "greeter", there=False)
+    assert (await _skill(client, "show", skill="greeter"))["code"] == "skill_not_found"
+    repository = folder / "config" / "extra_skills" / "repository"
+    _write(repository / "skills" / "deep", "Lies deep.", "deep")
     await _wait_for(client, "deep", there=True)
+
+
+async def test_what_is_wrong_with_skills_is_told_while_the_daemon_runs(folder: Path) -> None:
+    own = folder / "config" / "skills" / "greeter"
+    other = folder / "config" / "extra_skills" / "greeter"
+    odd = folder / "config" / "extra_skills" / "odd"
+    async with (
+        DaemonProcess(folder) as daemon,
+        RawClient(folder / "r.sock") as client,
+    ):
+        _write(own, "Comes first.")
+        await _wait_for(client, "greeter", there=True)
+        _write(other, "Comes second.")
+        _write(odd, "Has an odd name.", "Odd One")
+        await _wait_for(client, "odd-one", there=True)
+        await _until(client, lambda found: found.get("greeter") == "Comes first.")
+        async with asyncio.timeout(20):
+            while len((told := await _skill(client, "validate"))["problems"]) < 2:
+                await asyncio.sleep(0.01)
+        problems = {it["source"]: it for it in told["problems"]}
+        clash, breach = problems[f"{other}/SKILL.md"], problems[f"{odd}/SKILL.md"]
+        assert clash["severity"] == "warning"
+        assert f"'greeter' is left out: {own}/SKILL.md has that name" in clash["reason"]
+        assert (breach["severity"], breach["line"]) == ("nonstandard", 2)
+        assert told["valid"] is False
+        named = await _skill(client, "validate", skill="odd-one")
+        assert (named["valid"], named["skill"]["name"]) == (False, "odd-one")
+        shutil.rmtree(own)
+        await _until(client, lambda found: found.get("greeter") == "Comes second.")
+        assert await daemon.stop() == 0
+    log = (folder / "data" / "logs" / "ruster.log").read_text()
+    assert clash["reason"] in log
+    assert "it is 'odd-one' here" in log
 
 
 async def test_skills_of_a_session_survive_a_restart_and_go_with_it(folder: Path) -> None:

@@ -126,7 +126,7 @@ def unban(name: _Name, socket: SocketOption = None, as_json: JsonOption = False)
 
 
 def validate(what: _What = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Check a skill, or tell what is wrong with all of them; status 1 if there is an error."""
+    """Check a skill, or tell what is wrong with all of them; status 1 if a rule is broken."""
     if what is not None and ("/" in what or Path(what).exists()):
         what = str(Path(what).expanduser().absolute())
     given = {} if what is None else {"skill": what}

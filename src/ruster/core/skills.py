@@ -82,10 +82,14 @@ class Skill:
 
 
 class Severity(StrEnum):
-    """Whether a skill is left out (error) or works all the same (warning)."""
+    """How bad a problem is."""
 
     ERROR = "error"
+    """The skill is left out."""
+    NONSTANDARD = "nonstandard"
+    """The skill works here, but breaks a rule of the standard: other agents may refuse it."""
     WARNING = "warning"
+    """The skill works."""
 
 
 @dataclass(frozen=True, slots=True)

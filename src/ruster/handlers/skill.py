@@ -148,7 +148,7 @@ class SkillHandlers:
         skill, problems = await self._skills.validate(command.skill)
         reply = SkillValidation(
             session_id=command.session_id,
-            valid=all(it.severity is not Severity.ERROR for it in problems),
+            valid=all(it.severity is Severity.WARNING for it in problems),
             skill=None if skill is None else self._summary(skill, active),
             problems=[_problem(it) for it in problems[:_MAX_PROBLEMS]],
         )
@@ -228,7 +228,7 @@ def _problem(problem: Problem) -> SkillProblem:
         source=problem.source,
         line=problem.line,
         reason=problem.reason,
-        severity="error" if problem.severity is Severity.ERROR else "warning",
+        severity=problem.severity.value,
     )
 
 

@@ -1,8 +1,8 @@
 """All skills in all folders: found, read, and put under their names.
 
 Folders count in their order: of two skills of one name the first is taken, and the other one is
-told of. One broken skill never stops the others. A folder without a skill of its own is looked into
-once, so that collections can lie beside single skills.
+told of. One broken skill never stops the others. A folder without a skill of its own is looked
+into, down to the third level, so that collections can lie beside single skills.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ruster.skills.reading import Reading, read_skill, skill_file
 __all__ = ["Catalogue", "Scanner"]
 
 _MAX_ENTRIES = 20_000
+_MAX_DEPTH = 3
+_NO_SKILLS = frozenset(("node_modules",))
 _Stamp = tuple[tuple[int, int, int, int], ...]
 
 
@@ -50,19 +52,26 @@ class Scanner:
         for root in self._roots:
             for path in _places(root, found):
                 file = skill_file(path)
-                if file is None:
-                    continue
-                stamp, (before, reading) = _stamp(file), self._known.get(path, ((), None))
-                if reading is None or stamp != before or not stamp:
-                    reading = read_skill(path)
-                known[path] = (stamp, reading)
-                found.add(reading, str(file))
+                if file is not None:
+                    known[path] = self._read(path, file)
+                    found.add(known[path][1], str(file))
         self._known = known
         for reading in self._registered:
             found.add(reading, "entry point", keep_body=True)
         return Catalogue(
             found.skills, found.bodies, tuple(found.problems), frozenset(found.folders)
         )
+
+    def read(self, path: Path) -> Reading:
+        """Return what the skill at ``path`` is now; it is read only if it has changed (blocks)."""
+        file = skill_file(path)
+        return read_skill(path) if file is None else self._read(path, file)[1]
+
+    def _read(self, path: Path, file: Path) -> tuple[_Stamp, Reading]:
+        stamp, (before, reading) = _stamp(file), self._known.get(path, ((), None))
+        if reading is None or stamp != before or not stamp:
+            reading = read_skill(path)
+        return stamp, reading
 
 
 class _Found:
@@ -73,6 +82,7 @@ class _Found:
         self.bodies: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.folders: set[Path] = set()
+        self.collections: set[tuple[int, int]] = set()
         self.entries = 0
         self._max_skills = max_skills
         self._told_full = False
@@ -84,7 +94,8 @@ class _Found:
         if skill is None:
             return
         if (first := self.skills.get(skill.name)) is not None:
-            reason = f"the skill {skill.name!r} is left out: {first.file} has that name already"
+            holder = first.file or "a skill of an installed package"
+            reason = f"the skill {skill.name!r} is left out: {holder} has that name already"
             self.problems.append(Problem(source, None, reason, Severity.WARNING))
         elif len(self.skills) >= self._max_skills:
             self._tell_full(source)
@@ -92,6 +103,16 @@ class _Found:
             self.skills[skill.name] = skill
             if keep_body:
                 self.bodies[skill.name] = reading.body
+
+    def is_new(self, collection: Path) -> bool:
+        """Say whether a collection was not looked into yet, by whatever path it is reached."""
+        try:
+            stat = collection.stat()
+        except OSError:
+            return False
+        before = len(self.collections)
+        self.collections.add((stat.st_dev, stat.st_ino))
+        return len(self.collections) > before
 
     def _tell_full(self, source: str) -> None:
         if not self._told_full:
@@ -101,19 +122,24 @@ class _Found:
 
 
 def _places(root: Path, found: _Found) -> Iterator[Path]:
-    """Yield what may be a skill: the entries of a root, and those of collections in it."""
+    """Yield what may be a skill: the entries of a root, and the folders of collections in it."""
+    found.is_new(root)
     for path in _entries(root, found):
-        if not _is_folder(path):
+        if _is_folder(path):
+            yield from _folders(path, found, 1)
+        else:
             yield path
-            continue
-        found.folders.add(path)
-        if skill_file(path) is not None:
-            yield path
-            continue
-        for inner in _entries(path, found):
+
+
+def _folders(folder: Path, found: _Found, depth: int) -> Iterator[Path]:
+    """Yield a folder with a skill of its own, or those of the collection that it is."""
+    found.folders.add(folder)
+    if skill_file(folder) is not None:
+        yield folder
+    elif depth < _MAX_DEPTH and found.is_new(folder):
+        for inner in _entries(folder, found):
             if _is_folder(inner):
-                found.folders.add(inner)
-                yield inner
+                yield from _folders(inner, found, depth + 1)
 
 
 def _entries(folder: Path, found: _Found) -> list[Path]:
@@ -127,7 +153,7 @@ def _entries(folder: Path, found: _Found) -> list[Path]:
                     reason = f"more than {_MAX_ENTRIES} files and folders: the rest is left out"
                     found.problems.append(Problem(str(folder), None, reason, Severity.WARNING))
                     break
-                if not entry.name.startswith("."):
+                if not entry.name.startswith(".") and entry.name not in _NO_SKILLS:
                     entries.append(folder / entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -34,6 +34,7 @@ class SkillLibrary:
         self._max_skills = max_skills
         self._watched = watched
         self.banned = frozenset(banned)
+        self._scanner = Scanner(self._roots, max_skills)
         self._catalogue = Catalogue()
         self._usable: tuple[Catalogue, frozenset[str], tuple[Skill, ...]] | None = None
         self._found = asyncio.Event()
@@ -84,10 +85,14 @@ class SkillLibrary:
         raise SkillError(f"there is no skill {name[:64]!r}{nearest}")
 
     async def body(self, skill: Skill) -> str:
-        """Read a skill's body, its second level; raises SkillError (``skill_invalid``)."""
+        """Return a skill's body, its second level, as it is on the disk at this moment.
+
+        Raises SkillError (``skill_invalid``).
+        """
         if skill.file is None:
             return self._catalogue.bodies.get(skill.name, "")
-        reading = await asyncio.to_thread(read_skill, skill.folder or skill.file)
+        place = skill.file if skill.folder is None else skill.file.parent
+        reading = await asyncio.to_thread(self._scanner.read, place)
         if reading.skill is None:
             why = "; ".join(str(it) for it in reading.problems if it.severity is Severity.ERROR)
             raise SkillError(f"the skill {skill.name!r} is broken: {why}", code="skill_invalid")
@@ -116,9 +121,9 @@ class SkillLibrary:
 
     async def _run(self) -> None:
         registered = await asyncio.to_thread(read_registered)
-        scanner = Scanner(self._roots, self._max_skills, registered)
+        self._scanner = Scanner(self._roots, self._max_skills, registered)
         try:
-            await self._look(scanner)
+            await self._look()
         finally:
             self._found.set()
         if not self._watched:
@@ -126,11 +131,11 @@ class SkillLibrary:
         changes = watch(self._roots, lambda: self._catalogue.folders)
         async with aclosing(changes) as stream:
             async for _ in stream:
-                await self._look(scanner)
+                await self._look()
 
-    async def _look(self, scanner: Scanner) -> None:
+    async def _look(self) -> None:
         """Look through all folders and tell in the log what is new."""
-        before, after = self._catalogue, await asyncio.to_thread(scanner.scan)
+        before, after = self._catalogue, await asyncio.to_thread(self._scanner.scan)
         if after == before:
             return
         self._catalogue = after

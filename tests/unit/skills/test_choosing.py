@@ -87,8 +87,9 @@ async def bench(
     session = tmp_path / "session"
     session.mkdir(exist_ok=True)
     library = SkillLibrary([tmp_path / "skills"], max_skills=1000, watched=False, banned=())
-    choosing = Choosing(library, models, KeywordShortlist(), rules or ChoiceRules(), own)
-    service = SkillService(library, choosing, KeywordShortlist(), ActivationStore(Disk()), own)
+    shortlist = KeywordShortlist()
+    choosing = Choosing(library, models, shortlist, rules or ChoiceRules(), own)
+    service = SkillService(library, choosing, shortlist, ActivationStore(Disk()), own)
     library.start()
     try:
         yield Bench(service, models, TurnScope("work", "0/work", "t-1", 0, True, session))

@@ -48,15 +48,19 @@ def test_the_first_folder_wins_a_clash_and_it_is_told(
     assert "'one' is left out" in problem.reason
 
 
-def test_collections_are_looked_into_once_and_hidden_folders_never(
+def test_collections_are_looked_into_down_to_the_third_level_and_hidden_folders_never(
     make_skill: MakeSkill, tmp_path: Path
 ) -> None:
     root = tmp_path / "skills"
     make_skill("inside", root=root / "collection")
-    make_skill("too-deep", root=root / "collection" / "further")
+    make_skill("of-a-repository", root=root / "collection" / "skills")
+    make_skill("too-deep", root=root / "collection" / "skills" / "further")
     make_skill("hidden", root=root / ".staging")
+    make_skill("of-a-library", root=root / "collection" / "node_modules")
     make_skill("nested", root=make_skill("outer"))
-    assert sorted(Scanner([root], 10).scan().skills) == ["inside", "outer"]
+    found = Scanner([root], 10).scan()
+    assert sorted(found.skills) == ["inside", "of-a-repository", "outer"]
+    assert found.problems == ()
 
 
 def test_links_are_followed_but_never_round_in_circles(
@@ -72,6 +76,7 @@ def test_links_are_followed_but_never_round_in_circles(
     found = Scanner([root, tmp_path / "missing", elsewhere / "SKILL.md"], 10).scan()
     assert list(found.skills) == ["linked"]
     assert found.skills["linked"].folder == elsewhere
+    assert found.problems == (), "what lies in the circle is no second skill of that name"
 
 
 def test_the_number_of_skills_is_bounded(make_skill: MakeSkill, tmp_path: Path) -> None:
@@ -103,6 +108,34 @@ def test_only_what_changed_is_read_again(
     changed = make_skill("skill-7", "Does something else now")
     assert scanner.scan().skills["skill-7"].description == "Does something else now"
     assert read == [changed]
+
+
+async def test_a_body_is_the_one_on_the_disk_and_read_once(
+    make_skill: MakeSkill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> Reading:
+        read.append(path)
+        return read_skill(path)
+
+    monkeypatch.setattr("ruster.skills.discovery.read_skill", counted)
+    folder = make_skill("plain", body="First.")
+    (tmp_path / "skills" / "dice.toml").write_text(
+        'name = "dice"\ndescription = "Rolls."\ninstructions = "Roll."\n'
+    )
+    library = SkillLibrary([tmp_path / "skills"], max_skills=10, watched=False, banned=())
+    library.start()
+    try:
+        skill = await library.find("plain")
+        assert [await library.body(skill) for _ in range(3)] == ["First."] * 3
+        assert await library.body(await library.find("dice")) == "Roll."
+        assert len(read) == 2
+        make_skill("plain", body="Second, though nobody watches.")
+        assert await library.body(skill) == "Second, though nobody watches."
+        assert read[2:] == [folder]
+    finally:
+        await library.aclose()
 
 
 @pytest.fixture

@@ -8,17 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from ruster.core.skills import Severity, SkillKind
+from ruster.core.skills import Severity, Skill, SkillKind
+from ruster.skills.fields import is_skill_name
 from ruster.skills.reading import Reading, read_skill
 from tests.unit.skills.conftest import MakeSkill
 
 CORPUS = Path(__file__).resolve().parents[2] / "skills"
 VALID = sorted(it for it in (CORPUS / "valid").iterdir() if it.is_dir())
+TOLERATED = sorted(it for it in (CORPUS / "tolerated").iterdir() if it.is_dir())
 BROKEN = sorted(it for it in (CORPUS / "broken").iterdir() if it.is_dir())
 
 
 def errors(reading: Reading) -> list[str]:
     return [str(it) for it in reading.problems if it.severity is Severity.ERROR]
+
+
+def breaches(reading: Reading) -> list[str]:
+    return [it.reason for it in reading.problems if it.severity is Severity.NONSTANDARD]
 
 
 @pytest.mark.parametrize("folder", VALID, ids=lambda it: it.name[:20])
@@ -38,12 +44,82 @@ def test_a_broken_skill_is_refused_with_a_reason(folder: Path) -> None:
     assert all(problem.source.startswith(str(folder)) for problem in reading.problems)
 
 
-@pytest.mark.parametrize("folder", [*VALID, *BROKEN], ids=lambda it: it.name[:20])
-def test_the_reference_validator_says_the_same(folder: Path) -> None:
-    validator = pytest.importorskip("skills_ref.validator")
-    stricter = {"bad-tools"}  # its releases do not look at the kind of allowed-tools
-    theirs = not validator.validate(folder)
-    assert theirs == (read_skill(folder).skill is not None) or folder.name in stricter
+@pytest.mark.parametrize("folder", TOLERATED, ids=lambda it: it.name)
+def test_a_tolerated_skill_is_taken_and_its_breach_told(folder: Path) -> None:
+    reading = read_skill(folder)
+    assert errors(reading) == []
+    assert len(breaches(reading)) == 1
+    assert reading.skill is not None
+    assert is_skill_name(reading.skill.name)
+    assert 1 <= len(reading.skill.description) <= 1024
+
+
+def test_what_is_tolerated_is_mended() -> None:
+    def taken(name: str) -> Skill:
+        skill = read_skill(CORPUS / "tolerated" / name).skill
+        assert skill is not None
+        return skill
+
+    assert taken("Upper").name == "upper"
+    assert taken("under_score").name == "under-score"
+    assert taken("other-name").name == "another-name"
+    assert taken("no-name").name == "no-name"
+    assert taken("colon").description == "Use it when: there is a colon"
+    assert len(taken("long-description").description) == 1024
+    assert taken("bad-compatibility").compatibility == ""
+    assert taken("long-compatibility").compatibility == ""
+    assert taken("bad-tools").allowed_tools == ()
+
+
+def test_skills_written_for_other_agents_are_taken(tmp_path: Path) -> None:
+    def taken(folder: str, head: str) -> Reading:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "SKILL.md").write_text(f"---\n{head}\n---\nBody.\n")
+        reading = read_skill(tmp_path / folder)
+        assert reading.skill is not None, errors(reading)
+        return reading
+
+    long = taken("wordy", "name: wordy\ndescription: " + "word " * 300).skill
+    assert long is not None
+    assert 1020 <= len(long.description) <= 1024
+    assert long.description.endswith(" word")
+    for number, tools in enumerate(("Read, Write", "[Read, Bash]", "\n  - Read\n  - Bash")):
+        reading = taken(f"tools-{number}", f"name: tools-{number}\ndescription: d\ntools: {tools}")
+        assert reading.skill is not None
+        assert (reading.skill.tools, breaches(reading)) == ((), [])
+        assert [it.reason for it in reading.problems] == [
+            "tools names tools of another agent and is ignored"
+        ]
+    head = (
+        "name: My Report: Weekly v1.0\ndescription: It's for: reports\n  with: colons\nlicense: a"
+    )
+    reading = taken("report", head)
+    assert reading.skill is not None
+    assert reading.skill.name == "my-report-weekly-v1-0"
+    assert reading.skill.description == "It's for: reports with: colons"
+    assert reading.skill.license == "a"
+    assert [it.line for it in reading.problems] == [2, 3, 2]
+
+
+def test_values_are_texts_as_they_are_written(make_skill: MakeSkill) -> None:
+    fields = (
+        "license: 2020-99-99\ncompatibility: no\nallowed-tools: yes\nmetadata:\n  version: 1.10\n"
+        "  day: 2020-01-01\n  sure: yes\n  none:\n  many: [1.10, on]\n  big: " + "9" * 5000
+    )
+    reading = read_skill(make_skill("texts", description="1e3", fields=fields))
+    assert reading.problems == ()
+    skill = reading.skill
+    assert skill is not None
+    assert (skill.description, skill.license, skill.compatibility) == ("1e3", "2020-99-99", "no")
+    assert skill.allowed_tools == ("yes",)
+    assert skill.metadata == {
+        "version": "1.10",
+        "day": "2020-01-01",
+        "sure": "yes",
+        "none": "",
+        "many": '["1.10", "on"]',
+        "big": "9" * 1024,
+    }
 
 
 def test_all_fields_are_read() -> None:
@@ -65,14 +141,23 @@ def test_a_problem_names_file_and_line() -> None:
     problems = {
         "twice": ":4: the field 'description' stands there twice",
         "bad-yaml": ":",
-        "colon": ":3: the head is no valid YAML",
-        "other-name": ":2: the name 'another-name' must be that of its folder",
-        "bad-tools": ":4: allowed-tools must be names",
         "alias": ":3: anchors",
     }
     for name, expected in problems.items():
         (found, *_) = errors(read_skill(CORPUS / "broken" / name))
         assert f"{name}/SKILL.md{expected}" in found
+    problems = {
+        "colon": ":3: put quotes around the value of 'description'",
+        "other-name": ":2: the name 'another-name' must be that of its folder",
+        "bad-tools": ":4: allowed-tools must be names",
+    }
+    for name, expected in problems.items():
+        (problem,) = [
+            it
+            for it in read_skill(CORPUS / "tolerated" / name).problems
+            if it.severity is Severity.NONSTANDARD
+        ]
+        assert f"{name}/SKILL.md{expected}" in str(problem)
 
 
 def test_tools_are_read_and_bad_ones_told(make_skill: MakeSkill) -> None:
@@ -92,8 +177,8 @@ def test_tools_are_read_and_bad_ones_told(make_skill: MakeSkill) -> None:
     assert tool.parameters["properties"] == {"args": {"type": "array"}}
 
     for bad, reason in (
-        ("tools: date", "must be a list"),
-        ("tools: [date]", "tool 1: it must be a map"),
+        ("tools: {a: b}", "must be a list"),
+        ("tools: [date, {a: b}]", "tool 1: it must be a map"),
         ("tools: [{name: 'a b', description: d, exec: date}]", "its name must be"),
         ("tools: [{name: a, description: d}]", "exec must be a text"),
         ("tools: [{name: a, exec: b, description: ''}]", "description must be a text"),
@@ -139,9 +224,10 @@ def test_a_descriptor_is_a_skill_in_one_file(tmp_path: Path) -> None:
     assert reading.skill.tools[0].exec == "shuf -i 1-6 -n 1"
     assert reading.skill.metadata == {"version": "1"}
     file.write_text('name = "cards"\ndescription = "d"\n')
-    assert errors(read_skill(file)) == [
-        f"{file}:1: the name 'cards' must be that of its folder or file, 'dice'"
-    ]
+    reading = read_skill(file)
+    assert breaches(reading) == ["the name 'cards' must be that of its folder or file, 'dice'"]
+    assert reading.skill is not None
+    assert reading.skill.name == "cards"
     file.write_text("name = dice\n")
     assert f"{file}:1: no valid TOML" in errors(read_skill(file))[0]
 
@@ -199,11 +285,15 @@ def hostile_heads() -> dict[str, str]:
         "complex key": "? [a, b]\n: c",
         "control": 'name: hostile\ndescription: "a\\u0007b"',
         "null byte": 'name: "hostile\\0"\ndescription: d',
-        "newline name": 'name: "hostile\\n"\ndescription: d\nlicense: [x]',
+        "newline name": 'name: "hostile\\nhostile"\ndescription: d',
         "path": "name: ../hostile\ndescription: d",
         "two documents": "name: hostile\ndescription: d\n...\nname: other",
-        "bad date": "name: hostile\ndescription: d\nmetadata: {when: 2020-99-99}",
-        "big int": "name: hostile\ndescription: d\nmetadata: {n: " + "9" * 5000 + "}",
+        "tag of a text": "name: !!str hostile\ndescription: d",
+        "bad date": "name: hostile\ndescription: d\ntools: [{when: 2020-99-99}]",
+        "big int": "name: hostile\ndescription: d\ntools: [{n: " + "9" * 5000 + "}]",
+        "long name": "name: " + "n" * 60_000 + "\ndescription: d",
+        "capital path": "name: ../Hostile\ndescription: d",
+        "colons": "name: hostile\ndescription: a: b\nother: [c: d: e",
     }
 
 

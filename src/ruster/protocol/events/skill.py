@@ -119,8 +119,9 @@ class SkillProblem(BaseModel):
     """The file, or the entry point of a Python package."""
     line: int | None = None
     reason: str
-    severity: Literal["error", "warning"]
-    """With an error the skill is left out; with a warning it works all the same."""
+    severity: Literal["error", "nonstandard", "warning"]
+    """With an error the skill is left out. Else it works; `nonstandard` breaks a rule of the
+    standard, so that other agents may refuse it."""
 
 
 class SkillValidation(Reply):
@@ -129,9 +130,9 @@ class SkillValidation(Reply):
     event: Literal["skill_validation"] = "skill_validation"
     session_id: str | None = None
     valid: bool
-    """Whether there is no error."""
+    """Whether no rule is broken: there is nothing but warnings."""
     skill: SkillSummary | None = None
-    """What was read, if one skill was checked and it is valid."""
+    """What was read, if one skill was checked and it can be used."""
     problems: list[SkillProblem]
 
 
