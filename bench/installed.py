@@ -1,4 +1,4 @@
-"""Skills and tools in numbers, as a person who has installed many would have them."""
+"""Tools in numbers, as a person who has installed many packages would have them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ from pathlib import Path
 
 from bench.client import Client
 
-__all__ = ["SKILLS", "TOOLS", "install_skills", "install_tools", "wait_for_tools"]
+__all__ = ["SKILLS", "TOOLS", "install_tools", "wait_for_tools"]
 
 SKILLS = 60
 TOOLS = 100
 """How many a person may have installed."""
 
 _TOPICS = ("invoices", "gardening", "train tables", "recipes", "music", "stocks", "poems", "maps")
-_SKILL = """---
-name: {name}
-description: Helps with {topic}, case {number}. Use it when somebody asks for {topic} of kind
-  {number}, wants them sorted, summed up, or compared with those of last year.
----
-
-# {name}
-
-1. Ask which {topic} are meant.
-2. {filler}
-"""
 _TOOLS = '''"""Tools for measuring."""
 
 from ruster.core.messages import ToolSpec
@@ -57,16 +46,6 @@ def make():
 '''
 _METADATA = "Metadata-Version: 2.1\nName: ruster-bench-tools\nVersion: 1.0\n"
 _ENTRY = "[ruster.tools]\nbench = ruster_bench_tools:make\n"
-
-
-def install_skills(folder: Path, count: int) -> None:
-    """Write so many different skills below ``folder``."""
-    for number in range(count):
-        topic = _TOPICS[number % len(_TOPICS)]
-        name = f"{topic.replace(' ', '-')}-{number}"
-        text = _SKILL.format(name=name, topic=topic, number=number, filler="Then do it well. " * 60)
-        (folder / name).mkdir(parents=True)
-        (folder / name / "SKILL.md").write_text(text)
 
 
 def install_tools(folder: Path, count: int) -> None:

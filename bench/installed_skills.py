@@ -41,10 +41,10 @@ def mention(number: int) -> str:
     return f"Please {task} the {subject} of last month; I would like {wish.split(',')[0]}."
 
 
-def write_skills(root: Path) -> list[str]:
-    """Write them below ``root``; return their names."""
+def write_skills(root: Path, count: int = COUNT) -> list[str]:
+    """Write the first ``count`` of them below ``root``; return their names."""
     names = []
-    for number in range(COUNT):
+    for number in range(count):
         task, does, wish = _TASKS[number % len(_TASKS)]
         subject = _SUBJECTS[number // len(_TASKS)]
         name = f"{task}-{subject}"

@@ -12,7 +12,8 @@ from tests.fakes.ollama_server import FakeOllama
 
 from bench.client import Client
 from bench.figure import Figure
-from bench.installed import SKILLS, TOOLS, install_skills, install_tools, wait_for_tools
+from bench.installed import SKILLS, TOOLS, install_tools, wait_for_tools
+from bench.installed_skills import write_skills
 from bench.processes import daemon
 
 __all__ = ["measure"]
@@ -26,8 +27,8 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Say hello once; the size is exact, so that once is enough."""
     packages = folder / "packages"
     install_tools(packages, TOOLS)
-    install_skills(folder / "b" / "config" / "skills", SKILLS)
-    install_skills(folder / "c" / "config" / "skills", SKILLS)
+    write_skills(folder / "b" / "config" / "skills", SKILLS)
+    write_skills(folder / "c" / "config" / "skills", SKILLS)
     both = f"{SKILLS} skills and {TOOLS} tools"
     plain = _figure('prompt of a first "hello"', _said(folder / "a"), 6)
     skills = _figure(f'"hello" with {SKILLS} skills', _said(folder / "b"), 4)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.client import Client
 from bench.figure import Figure, percentile
-from bench.installed import SKILLS, TOOLS, install_skills, install_tools, wait_for_tools
+from bench.installed import SKILLS, TOOLS, install_tools, wait_for_tools
+from bench.installed_skills import write_skills
 from bench.processes import daemon, echo_server
 
 __all__ = ["measure"]
@@ -30,7 +31,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     crowded: list[float] = []
     packages, many = folder / "packages", folder / "many"
     install_tools(packages, TOOLS)
-    install_skills(many / "config" / "skills", SKILLS)
+    write_skills(many / "config" / "skills", SKILLS)
     with (
         daemon(folder / "plain") as server,
         daemon(many, packages) as crowd,

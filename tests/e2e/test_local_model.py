@@ -52,9 +52,9 @@ async def test_says_what_its_weights_say(client: RawClient, entry: Script) -> No
 async def test_a_tool_call_is_answered_and_its_result_seen(client: RawClient) -> None:
     entry = script("tool")
     events = await ask_turn(client, "s", entry.question)
-    (call,) = [event for event in events if event["event"] == "tool_call"]
+    call, _ = (event for event in events if event["event"] == "tool_call")
     assert (call["tool"], call["arguments"]) == entry.tool
-    markers = [event["delta"] for event in events if "phase" in event]
+    markers = [e["delta"] for e in events if e["event"] == "response" and "phase" in e]
     assert markers[:2] == ["Thinking...", "Refining..."]
     assert said(events) == TOOL_RESULT.answer
     page = await client.ask({"action": "history", "session_id": "s"}, "history")

@@ -27,11 +27,6 @@ CHATML = """\
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
 
-_TOOLS_HEAD = (
-    "You may call tools. The tools, as JSON:\n{tools}\n"
-    "To call one, write nothing but this, with the tool's name and arguments:\n"
-    '<tool_call>{{"name": "…", "arguments": {{…}}}}</tool_call>'
-)
 _MARK = 0xF0000  # the first private plane: no model's text uses it
 _MARKED = re.compile("([\U000f0000-\U000f00ff])")
 
@@ -61,9 +56,17 @@ class ChatTemplate:
             raise _failed(error) from error
 
     def render(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> str:
-        """Return the prompt text; raises ModelError (``template_failed``)."""
+        """Return the prompt text.
+
+        Raises ModelError: ``template_failed``, or ``tools_unsupported`` for tools to be offered.
+        """
         if not self._knows_tools:
-            messages, tools = _spell_out_tools(messages, tools), ()
+            if tools:
+                raise ModelError(
+                    "the model's chat template knows no tools; ask it for JSON instead",
+                    code="tools_unsupported",
+                )
+            messages = _spell_out_tools(messages)
         try:
             return self._render(messages, tools)
         except TemplateError as error:
@@ -140,8 +143,8 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     }
 
 
-def _spell_out_tools(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Message]:
-    """Write tools, calls and results as plain text, for templates that do not know them."""
+def _spell_out_tools(messages: Sequence[Message]) -> list[Message]:
+    """Write calls and results as plain text, for templates that do not know them."""
     spelt: list[Message] = []
     for message in messages:
         if message.role is Role.TOOL:
@@ -152,16 +155,7 @@ def _spell_out_tools(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> 
             f"\n<tool_call>{_to_json(_function(call))}</tool_call>" for call in message.tool_calls
         )
         spelt.append(Message(message.role, message.content + calls))
-    if tools:
-        listed = "\n".join(_to_json(_tool(tool)) for tool in tools)
-        spelt = _add_to_system(spelt, _TOOLS_HEAD.format(tools=listed))
     return spelt
-
-
-def _add_to_system(messages: list[Message], text: str) -> list[Message]:
-    if messages and messages[0].role is Role.SYSTEM:
-        return [Message(Role.SYSTEM, f"{messages[0].content}\n\n{text}"), *messages[1:]]
-    return [Message(Role.SYSTEM, text), *messages]
 
 
 def _fold_system(messages: Sequence[Message]) -> list[Message]:

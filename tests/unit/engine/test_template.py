@@ -27,12 +27,13 @@ def test_without_a_template_it_is_chatml() -> None:
     )
 
 
-def test_a_template_that_knows_no_tools_gets_them_as_text() -> None:
-    prompt = ChatTemplate(None).render(_TALK, [_TOOL])
-    assert '"name": "get_time"' in prompt.partition("<|im_end|>")[0]
+def test_a_template_that_knows_no_tools_gets_old_calls_as_text_and_refuses_new_ones() -> None:
+    with pytest.raises(ModelError) as refused:
+        ChatTemplate(None).render(_TALK, [_TOOL])
+    assert refused.value.code == "tools_unsupported"
+    prompt = ChatTemplate(None).render(_TALK)
     assert '<tool_call>{"name": "get_time", "arguments": {"zone": "UTC"}}</tool_call>' in prompt
     assert "<|im_start|>user\n<tool_response>\n12:00\n</tool_response>" in prompt
-    assert "get_time" in ChatTemplate(None).render([Message(Role.USER, "Hi")], [_TOOL])
 
 
 def test_a_template_that_knows_tools_gets_them_as_data() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -146,6 +147,7 @@ async def test_a_body_cut_before_its_end_is_one_error_that_may_be_retried() -> N
 
 
 @given(st.binary(max_size=200), st.integers(0, 900), st.integers(0, 40), st.integers(1, 50))
+@settings(deadline=None)
 def test_damage_anywhere_ends_in_an_answer_or_one_typed_error(
     damage: bytes, place: int, removed: int, size: int
 ) -> None:
@@ -421,3 +423,23 @@ def test_a_schema_that_holds_itself_ends() -> None:
     circle = {"type": "object", "properties": {"next": {"$ref": "#"}}}
 
     assert str(to_gemini(circle)).count("next") < 100
+
+
+@pytest.mark.parametrize("fan", ["circle", "tree"])
+def test_a_schema_that_grows_without_end_is_bounded(fan: str) -> None:
+    """Somebody else's tool may bring it; the loop must not stop for it."""
+    if fan == "circle":
+        node = {"type": "object", "properties": {n: {"$ref": "#/$defs/n"} for n in "abcd"}}
+        definitions = {"n": node}
+    else:
+        definitions = {
+            f"n{level}": {
+                "type": "object",
+                "properties": {n: {"$ref": f"#/$defs/n{level + 1}"} for n in "abcd"},
+            }
+            for level in range(30)
+        }
+        definitions["n"] = {"$ref": "#/$defs/n0"}
+    found = to_gemini({"$ref": "#/$defs/n", "$defs": definitions})
+    assert found["type"] == "object"
+    assert len(json.dumps(found)) < 500_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -167,6 +167,7 @@ async def test_done_without_a_reason_is_an_end_too() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 2500), st.integers(0, 40), st.integers(1, 50))
+@settings(deadline=None)
 def test_damage_anywhere_ends_in_an_answer_or_one_typed_error(
     damage: bytes, place: int, removed: int, size: int
 ) -> None:

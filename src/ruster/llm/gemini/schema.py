@@ -25,14 +25,16 @@ _KEPT = frozenset(
 )
 _FORMATS = frozenset({"enum", "date-time", "float", "double", "int32", "int64"})
 _MAX_DEPTH = 32
+_MAX_PARTS = 2000
 
 
 def to_gemini(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``schema`` without what Gemini refuses; references within the schema are resolved.
 
-    A reference that leads in a circle ends in an object of any shape.
+    A reference that leads in a circle ends in an object of any shape, and so does what comes after
+    the first 2,000 parts.
     """
-    return _Translation(schema).of(schema, 0)
+    return _Translation(schema).of(schema, ())
 
 
 class _Translation:
@@ -40,32 +42,42 @@ class _Translation:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
+        self._parts = 0
 
-    def of(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        if depth > _MAX_DEPTH:
+    def of(self, schema: Mapping[str, Any], path: tuple[object, ...]) -> dict[str, Any]:
+        """Translate a part; ``path`` has a reference or None for each step that led to it."""
+        reference = schema.get("$ref")
+        self._parts += 1
+        circle = reference is not None and reference in path
+        if circle or len(path) > _MAX_DEPTH or self._parts > _MAX_PARTS:
             return {"type": "object"}
+        path = (*path, reference)
         schema = self._resolved(schema)
+        if "$ref" in schema:  # it leads to another one
+            return self.of(schema, path)
         found = {name: value for name, value in schema.items() if name in _KEPT}
         if found.get("format") not in _FORMATS:
             found.pop("format", None)
         found |= _type(schema.get("type"))
         found |= _choices(schema)
-        self._nested(schema, found, depth)
+        self._nested(schema, found, path)
         return found
 
-    def _nested(self, schema: Mapping[str, Any], found: dict[str, Any], depth: int) -> None:
+    def _nested(
+        self, schema: Mapping[str, Any], found: dict[str, Any], path: tuple[object, ...]
+    ) -> None:
         properties = schema.get("properties")
         if isinstance(properties, Mapping):
             found["properties"] = {
-                name: self.of(_mapping(inner), depth + 1) for name, inner in properties.items()
+                name: self.of(_mapping(inner), path) for name, inner in properties.items()
             }
         if "items" in schema:
-            found["items"] = self.of(_mapping(schema["items"]), depth + 1)
+            found["items"] = self.of(_mapping(schema["items"]), path)
         elif found.get("type") == "array":
             found["items"] = {"type": "string"}
         options = schema.get("anyOf") or schema.get("oneOf")
         if isinstance(options, list):
-            found["anyOf"] = [self.of(_mapping(option), depth + 1) for option in options]
+            found["anyOf"] = [self.of(_mapping(option), path) for option in options]
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         reference = schema.get("$ref")
