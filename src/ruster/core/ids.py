@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
+import uuid
 
 from ruster.core.errors import ProtocolError
 
-__all__ = ["NAME_PATTERN", "check_file_path", "check_name", "new_id"]
+__all__ = ["NAME_PATTERN", "check_file_path", "check_name", "new_id", "new_uuid"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 """Session ids and every other name that becomes part of a path (no separators, no leading dot)."""
@@ -20,6 +21,17 @@ _MAX_PATH_CHARS = 1024
 def new_id(prefix: str) -> str:
     """Make an identifier such as ``t-5f0c9a1be2d34c77``: the prefix and 64 random bits."""
     return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def new_uuid(timestamp: float) -> str:
+    """Make a UUID that begins with its time, so that later ones sort later (RFC 9562, version 7).
+
+    ``timestamp`` is in seconds since the epoch.
+    """
+    millis = max(0, int(timestamp * 1000)) & ((1 << 48) - 1)
+    filler = secrets.randbits(74)
+    whole = millis << 80 | 7 << 76 | (filler >> 62) << 64 | 2 << 62 | filler & ((1 << 62) - 1)
+    return str(uuid.UUID(int=whole))
 
 
 def check_name(name: str, what: str = "session_id") -> str:

@@ -1,0 +1,1 @@
+"""One SQLite file: its threads, its tables, and SQLite's errors as ours."""

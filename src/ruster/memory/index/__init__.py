@@ -1,0 +1,1 @@
+"""What makes records findable: words, vectors, and the chunks both are made of."""

@@ -1,0 +1,1 @@
+"""What is kept: records, facts by name, and the log of every move."""

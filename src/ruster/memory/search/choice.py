@@ -1,0 +1,45 @@
+"""Which of the ranked items are told: not twice the same, and no more than fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ruster.core.words import tokens
+
+__all__ = ["diverse", "tokens_of"]
+
+_CHARS_PER_TOKEN = 4
+_SAME = 0.5
+"""Shares of words up to this take nothing."""
+
+
+def diverse(texts: Sequence[str], scores: Sequence[float], count: int, penalty: float) -> list[int]:
+    """Return the places of at most ``count`` texts, best first.
+
+    Maximal marginal relevance over words: a text loses up to ``penalty`` of its score by how much
+    of its words a chosen one has, above a half.
+    """
+    words = [frozenset(tokens(text[:4000])) for text in texts]
+    taken = [0.0] * len(texts)
+    left = list(range(len(texts)))
+    chosen: list[int] = []
+    while left and len(chosen) < count:
+        best = max(left, key=lambda at: (scores[at] - taken[at], -at))
+        left.remove(best)
+        chosen.append(best)
+        for at in left:
+            share = _shared(words[best], words[at])
+            if share > _SAME:
+                taken[at] = max(taken[at], penalty * (share - _SAME) / (1 - _SAME))
+    return chosen
+
+
+def tokens_of(text: str) -> int:
+    """Return about how many tokens a text has."""
+    return len(text.encode()) // _CHARS_PER_TOKEN + 1
+
+
+def _shared(one: frozenset[str], other: frozenset[str]) -> float:
+    if not one or not other:
+        return 0.0
+    return len(one & other) / len(one | other)

@@ -1,0 +1,156 @@
+"""One memory as a search sees it: the blocking steps, each on a thread that reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from ruster.core.errors import MemoryError
+from ruster.core.memory import Record
+from ruster.memory.database.database import Database
+from ruster.memory.index.nearest import Nearest, similarities
+from ruster.memory.index.vectors import LAYERS, generations
+from ruster.memory.records.rows import COLUMNS, record_of
+from ruster.memory.search.dates import Period
+from ruster.memory.search.filters import Filter
+from ruster.memory.search.lexical import Lexical
+from ruster.memory.search.ranking import Candidate
+
+if TYPE_CHECKING:
+    from ruster.memory.database.native import Connection
+
+__all__ = ["Legs", "Source"]
+
+_DATED = 50
+"""Chunks taken from a period that a question names, whatever they say."""
+_MORE_COSINES = 128
+_T = TypeVar("_T")
+_log = logging.getLogger("ruster.memory")
+
+
+@dataclass(slots=True)
+class Legs:
+    """What the searches by words, by vectors and by date found: chunks with BM25 and cosines."""
+
+    words: dict[int, float] = field(default_factory=dict)
+    vectors: dict[int, float] = field(default_factory=dict)
+    dated: list[int] = field(default_factory=list)
+
+
+class Source:
+    """A memory that can be searched."""
+
+    def __init__(
+        self, database: Database, nearest: Nearest, repair: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._database = database
+        self._nearest = nearest
+        self._repair = repair
+        self._lexical = Lexical()
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Run a step; when an index is damaged, once more after its repair. Raises MemoryError."""
+        try:
+            return await self._database.read(work)
+        except MemoryError as error:
+            if error.code not in ("memory_corrupt", "memory_failed"):
+                raise
+            _log.warning("a search failed, repairing the indexes: %s", error.message)
+            await self._repair()
+            return await self._database.read(work)
+
+    def words(
+        self,
+        connection: Connection,
+        terms: Sequence[str],
+        count: int,
+        within: Filter,
+        periods: Sequence[Period],
+    ) -> Legs:
+        """Search by words, and once more in each period."""
+        legs = Legs(self._lexical.find(connection, terms, count, within))
+        for period in periods:
+            narrowed = _narrowed(within, period)
+            legs.words |= self._lexical.find(connection, terms, count // 2 + 1, narrowed)
+            condition, values = narrowed.condition()
+            ask = "SELECT c.id FROM items i JOIN chunks c ON c.item = i.n "
+            ask += f"WHERE {condition} ORDER BY i.ts DESC LIMIT {_DATED}"
+            legs.dated.extend(chunk for (chunk,) in connection.execute(ask, values))
+        return legs
+
+    def vectors(
+        self,
+        connection: Connection,
+        queries: Mapping[str, Sequence[float]],
+        count: int,
+        within: Filter,
+        periods: Sequence[Period],
+    ) -> dict[int, float]:
+        """Search by vectors, in each generation whose embedder is there, by its name."""
+        found: dict[int, float] = {}
+        for narrowed in (within, *(_narrowed(within, period) for period in periods)):
+            allowed = narrowed.allowed(connection)
+            for it in generations(connection):
+                if it.name in queries and it.size:
+                    query = queries[it.name]
+                    found |= self._nearest.find(connection, it, query, count, allowed)
+        return found
+
+    def candidates(
+        self,
+        connection: Connection,
+        number: int,
+        legs: Legs,
+        queries: Mapping[str, Sequence[float]],
+        now: float,
+    ) -> list[Candidate]:
+        """Return what was found with what the ranking needs; what is not true now is left out."""
+        chunks = list(dict.fromkeys((*legs.words, *legs.vectors, *legs.dated)))
+        missing = [it for it in chunks if it not in legs.vectors][:_MORE_COSINES]
+        cosines = dict(legs.vectors)
+        for it in generations(connection):
+            if missing and it.name in queries:
+                cosines |= similarities(connection, it, queries[it.name], missing)
+        ask = (
+            "SELECT c.id, i.n, i.layer, i.ts, i.pinned, i.parts FROM chunks c "
+            "JOIN items i ON i.n = c.item WHERE c.id = ?1 AND i.hidden IS NULL "
+            "AND (i.valid_to IS NULL OR i.valid_to > ?2) AND (i.expires IS NULL OR i.expires > ?2)"
+        )
+        return [
+            Candidate(
+                number,
+                chunk,
+                item,
+                legs.words.get(chunk, 0.0),
+                cosines.get(chunk, 0.0),
+                LAYERS[layer],
+                ts,
+                bool(pinned),
+                parts,
+            )
+            for chunk, item, layer, ts, pinned, parts in connection.executemany(
+                ask, ((chunk, now) for chunk in chunks)
+            )
+        ]
+
+    def details(
+        self, connection: Connection, chunks: Iterable[int]
+    ) -> dict[int, tuple[Record, str]]:
+        """Return the records and the passages of chunks."""
+        ask = (
+            f"SELECT c.id, substr(i.text, c.start + 1, c.stop - c.start), {_OF_ITEM} "
+            "FROM chunks c JOIN items i ON i.n = c.item WHERE c.id = ?"
+        )
+        rows = connection.executemany(ask, ((chunk,) for chunk in chunks))
+        return {chunk: (record_of(row), passage) for chunk, passage, *row in rows}
+
+
+_OF_ITEM = ", ".join(f"i.{column.strip()}" for column in COLUMNS.split(","))
+
+
+def _narrowed(within: Filter, period: Period) -> Filter:
+    after = period.start if within.after is None else max(within.after, period.start)
+    before = period.end if within.before is None else min(within.before, period.end)
+    return replace(within, after=after, before=before)

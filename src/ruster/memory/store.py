@@ -1,0 +1,302 @@
+"""A memory in one file: the facade that the rest of ruster talks to.
+
+Everything blocking happens on the database's threads. What is told to the caller is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruster.core.clock import Clock
+from ruster.core.errors import MemoryError
+from ruster.core.ids import new_id
+from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, Record, Reranker
+from ruster.memory.database.database import Database
+from ruster.memory.database.schema import migrate
+from ruster.memory.index.nearest import Nearest
+from ruster.memory.index.vectors import layer_code
+from ruster.memory.index.words import WORDS, create_words
+from ruster.memory.records import forgetting, keeping, log, rows, writing
+from ruster.memory.records.checks import check_text, checked_record
+from ruster.memory.records.facts import Facts
+from ruster.memory.search.lexical import register_rank
+from ruster.memory.search.query import Query
+from ruster.memory.search.recipe import Recipe
+from ruster.memory.search.searcher import Searcher
+from ruster.memory.search.source import Source
+from ruster.memory.upkeep.repair import disagreements, rebuild
+from ruster.memory.upkeep.vectorizer import Vectorizer
+
+if TYPE_CHECKING:
+    from ruster.memory.database.native import Connection
+
+__all__ = ["FILE_NAME", "MemoryStore"]
+
+FILE_NAME = "memory.sqlite"
+_GIVEN = "given"
+"""The generation of vectors that records bring along where there is no embedder."""
+_WIPE_TRIES = 3
+_LIST = 100
+
+
+class MemoryStore:
+    """Made by ``open``. Methods raise MemoryError and StorageError."""
+
+    def __init__(self, database: Database, clock: Clock, zone: tzinfo | None) -> None:
+        self._database = database
+        self._clock = clock
+        self._zone = zone
+        self.facts = Facts(database, clock)
+        self.searcher = Searcher(clock, zone)
+        self._vectorizer = Vectorizer(database, zone)
+        self._repairing = asyncio.Lock()
+        self.source = Source(database, Nearest(has_vec0=database.has_vectors), self.repair)
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        zone: tzinfo | None = None,
+        embedders: Sequence[Embedder] = (),
+        reranker: Reranker | None = None,
+        recipe: Recipe | None = None,
+    ) -> MemoryStore:
+        """Open or create the file ``path``. ``zone`` is where days begin; None is the machine's.
+
+        The first embedder makes vectors; the others are those of older generations. Raises
+        MemoryError (``memory_corrupt``, ``memory_too_new``, ``memory_busy``), StorageError.
+        """
+        database = Database(path, register_rank)
+        await database.open(_prepare)
+        store = cls(database, clock, zone)
+        store.searcher = Searcher(clock, zone, embedders, reranker, recipe)
+        store.use(embedders, reranker)
+        return store
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self._database.path
+
+    def use(self, embedders: Sequence[Embedder], reranker: Reranker | None = None) -> None:
+        """Work with other models from now on; vectors of another first embedder are made anew."""
+        self.searcher.embedders = tuple(embedders)
+        self.searcher.reranker = reranker
+        self._vectorizer.use(embedders[0] if embedders else None)
+        self._vectorizer.wake()
+
+    async def insert(self, record: Record) -> Record:
+        """Add a record and return it with its id and time.
+
+        It is found by words at once, and by its vector soon. Raises MemoryError:
+        ``text_invalid``, ``text_too_large``, ``record_invalid``, ``record_exists``,
+        ``vector_invalid``.
+        """
+        return (await self.insert_many([record]))[0]
+
+    async def insert_many(self, records: Iterable[Record]) -> list[Record]:
+        """Add records, all or none; raises as ``insert`` does."""
+        now = self._clock.now()
+        whole = [writing.completed(checked_record(it), now) for it in records]
+
+        def work(connection: Connection) -> None:
+            numbers = writing.insert(connection, whole, self._zone)
+            exact = self._database.has_vectors
+            writing.vectors_given(connection, whole, numbers, self.generation, exact)
+
+        await self._database.write(work)
+        self._vectorizer.wake()
+        return [replace(it, embedding=None) for it in whole]
+
+    async def keep(self, record: Record, supersedes: Sequence[str] = ()) -> Kept:
+        """Keep a fact: merged with one that says the same, or in place of one it contradicts.
+
+        It contradicts what has the same slot, and the records that ``supersedes`` names.
+        """
+        now = self._clock.now()
+        layer = Layer.INSIGHTS if record.layer is Layer.INTERACT else record.layer
+        whole = writing.completed(checked_record(replace(record, layer=layer)), now)
+        kept = await self._database.write(
+            lambda it: keeping.keep(it, whole, supersedes, now, self._zone)
+        )
+        self._vectorizer.wake()
+        return kept
+
+    @property
+    def generation(self) -> str:
+        """The generation that new vectors belong to."""
+        embedders = self.searcher.embedders
+        return embedders[0].id if embedders else _GIVEN
+
+    def search(self, text: str, k: int = 10) -> Query:
+        """Return a search to be refined and awaited: ``await memory.search("cats", 5)``."""
+        return Query(text, self._run, k)
+
+    async def get(self, id: str) -> Record | None:
+        """Return a record that is there, also one that is superseded or was moved out of sight."""
+        found = await self._records("id = ?", (check_text(id, "id"),))
+        return found[0] if found else None
+
+    async def history(self, id: str) -> list[Record]:
+        """Return what a record took the place of, step by step, newest first."""
+        found: list[Record] = []
+        left = [check_text(id, "id")]
+        while left and len(found) < _LIST:
+            earlier = await self._records("superseded_by = ? ORDER BY ts DESC", (left.pop(0),))
+            found += earlier
+            left += [it.id for it in earlier]
+        return found
+
+    async def recent(
+        self, layer: Layer | None = None, *, before: float | None = None, limit: int = _LIST
+    ) -> list[Record]:
+        """Return what can be found, newest first."""
+        code = None if layer is None else layer_code(layer)
+        return await self._records(
+            "hidden IS NULL AND (?1 IS NULL OR layer = ?1) AND (?2 IS NULL OR ts < ?2) "
+            "ORDER BY ts DESC, n DESC LIMIT ?3",
+            (code, before, limit),
+        )
+
+    async def edit(self, id: str, text: str) -> Record:
+        """Give a record another text; raises MemoryError (``record_not_found``) as all below do."""
+        check_text(text)
+        if not text.strip():
+            raise MemoryError("the text is empty", code="text_invalid")
+        await self._change(id, lambda it, n: writing.rewrite(it, n, text, self._zone))
+        self._vectorizer.wake()
+        return await self._present(id)
+
+    async def pin(self, id: str, pinned: bool = True) -> Record:
+        """Pin a record, so that it never moves or expires, or take the pin off."""
+        ask = "UPDATE items SET pinned = ? WHERE n = ?"
+        await self._change(id, lambda it, n: it.execute(ask, (int(pinned), n)))
+        return await self._present(id)
+
+    async def used(self, ids: Sequence[str]) -> None:
+        """Note that records were shown to a model or a person."""
+        now = self._clock.now()
+        ask = "UPDATE items SET uses = uses + 1, last_used = ? WHERE id = ?"
+        if ids:
+            await self._database.write(lambda it: it.executemany(ask, ((now, id) for id in ids)))
+
+    async def forget(self, ids: Sequence[str]) -> Forgotten:
+        """Delete records for good, with the summaries made of them.
+
+        When this returns, no byte of them is left in the database's files. Ids that are not there
+        are left out of the answer. Raises MemoryError (``memory_busy``) when another program keeps
+        an old state open; they are deleted then, but not gone from the disk yet.
+        """
+        step = (self._clock.now(), new_id("m"))
+        gone = await self._database.write(lambda it: forgetting.forget(it, ids, step, self._zone))
+        await self.wipe()
+        return gone
+
+    async def forget_facts(self, pattern: str) -> Forgotten:
+        """Delete facts by name for good, with their history; ``*`` stands for any characters."""
+        keys = await self.facts.keys(pattern)
+
+        def work(connection: Connection) -> None:
+            for table in ("facts", "fact_history"):
+                ask = f"DELETE FROM {table} WHERE key = ?"
+                connection.executemany(ask, ((key,) for key in keys))
+
+        await self._database.write(work)
+        await self.wipe()
+        return Forgotten((), (), 0, 0, tuple(keys))
+
+    async def wipe(self) -> None:
+        """Make sure that nothing deleted is left on the disk; raises MemoryError."""
+        for _ in range(_WIPE_TRIES):
+            if await self._database.alone(
+                lambda it: forgetting.wipe(it, exact=self._database.has_vectors)
+            ):
+                return  # else SQLite has waited for the readers in vain
+        raise MemoryError(
+            "deleted, but another program still reads the memory; try again to wipe it",
+            code="memory_busy",
+            retryable=True,
+        )
+
+    async def log(
+        self, id: str | None = None, *, before: int | None = None, limit: int = _LIST
+    ) -> list[LogEntry]:
+        """Return the moves of a record or of all, newest first."""
+        return await self._database.read(
+            lambda it: log.entries(it, id=id, before=before, limit=limit)
+        )
+
+    async def settle(self) -> None:
+        """Wait until all vectors are made, or the embedder has failed."""
+        await self._vectorizer.settle()
+
+    async def check(self) -> list[str]:
+        """Return what is wrong with the file, in words; empty when all is well. Reads all of it."""
+        return await self._database.read(disagreements)
+
+    async def repair(self) -> None:
+        """Make all indexes anew from the records; raises MemoryError if these are damaged."""
+        async with self._repairing:
+            exact = self._database.has_vectors
+            await self._database.write(lambda it: rebuild(it, self._zone, exact=exact))
+        self._vectorizer.wake()
+
+    async def aclose(self) -> None:
+        """Finish what was begun and close the file."""
+        await self._vectorizer.aclose()
+        await self._database.aclose()
+
+    async def destroy(self) -> None:
+        """Close the memory and delete its files."""
+        await self.aclose()
+        for ending in ("", "-wal", "-shm"):
+            path = self.path.with_name(self.path.name + ending)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def _run(self, query: Query) -> list[Hit]:
+        return await self.searcher.run(query, [self.source], given=self.generation)
+
+    async def _records(self, where: str, values: Sequence[str | float | None]) -> list[Record]:
+        return await self._database.read(lambda it: rows.records_of(it, where, values))
+
+    async def _present(self, id: str) -> Record:
+        record = await self.get(id)
+        if record is None:
+            raise _not_found(id)
+        return record
+
+    async def _change(self, id: str, change: Callable[[Connection, int], object]) -> None:
+        check_text(id, "id")
+
+        def work(connection: Connection) -> None:
+            ask = "SELECT n FROM items WHERE id = ? AND hidden IS NULL"
+            row = connection.execute(ask, (id,)).fetchone()
+            if row is None:
+                raise _not_found(id)
+            change(connection, row[0])
+
+        await self._database.write(work)
+
+
+def _not_found(id: str) -> MemoryError:
+    return MemoryError(f"there is no memory with the id {id[:100]!r}", code="record_not_found")
+
+
+def _prepare(connection: Connection) -> None:
+    migrate(connection)
+    ask = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+    if connection.execute(ask, (WORDS,)).fetchone() is None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.execute(ask, (WORDS,)).fetchone() is None:
+                create_words(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
