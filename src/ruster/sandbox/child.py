@@ -89,7 +89,7 @@ async def run_child(
 def _folder_of(library: str) -> str:
     spec = find_spec(library)
     if spec is None or spec.origin is None:
-        raise ToolError(f"the library {library} is not installed", code="library_missing")
+        raise ToolError(f"the library {library} is not installed")
     return str(Path(spec.origin).parent.parent)
 
 

@@ -47,10 +47,8 @@ async def test_libraries_are_there_only_when_named() -> None:
 
 
 async def test_a_missing_library_is_told() -> None:
-    with pytest.raises(ToolError, match="no_such_library") as raised:
+    with pytest.raises(ToolError, match="no_such_library is not installed"):
         await run_child(ODD, {}, 20, libraries=["no_such_library"])
-
-    assert raised.value.code == "library_missing"
 
 
 def test_code_of_a_page_can_be_told_from_its_text() -> None:
