@@ -10,6 +10,7 @@
     │  └─ EngineCrashed        the embedded engine's process died
     ├─ ToolError               a tool failed or does not exist
     ├─ SkillError              a skill does not exist, is banned or breaks a rule
+    ├─ MemoryError             the memory cannot do that, or a model or document it needs
     ├─ StorageError            the disk is full, read-only or damaged
     └─ DaemonUnreachable       a client cannot reach the daemon, or lost it
 
@@ -23,6 +24,7 @@ __all__ = [
     "ConfigError",
     "DaemonUnreachable",
     "EngineCrashed",
+    "MemoryError",
     "ModelError",
     "ProtocolError",
     "ProviderError",
@@ -113,6 +115,12 @@ class SkillError(RusterError):
     """A skill does not exist, is banned or breaks a rule."""
 
     default_code = "skill_not_found"
+
+
+class MemoryError(RusterError):
+    """The memory cannot do that, or a model or document it needs is missing or unusable."""
+
+    default_code = "memory_failed"
 
 
 class StorageError(RusterError):

@@ -1,0 +1,1 @@
+"""What the agent keeps for years, and how it finds it again."""
