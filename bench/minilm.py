@@ -85,7 +85,9 @@ def write_minilm(source: Path, target: Path, *, int8: bool = False) -> Path:
 
 def _embeddings(graph: _Graph) -> str:
     words = graph.add("Gather", graph.weight("embeddings.word_embeddings.weight"), "input_ids")
-    kinds = graph.add("Gather", graph.weight("embeddings.token_type_embeddings.weight"), "token_type_ids")
+    kinds = graph.add(
+        "Gather", graph.weight("embeddings.token_type_embeddings.weight"), "token_type_ids"
+    )
     length = graph.add("Shape", "input_ids", start=1, end=2)
     zero = graph.hold(np.array([0], np.int64))
     places = graph.add("Slice", graph.weight("embeddings.position_embeddings.weight"), zero, length)
@@ -146,9 +148,7 @@ def _save(graph: _Graph, path: Path, width: int) -> None:
     rows = ["batch", "sequence"]
     names = ("input_ids", "attention_mask", "token_type_ids")
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, rows) for name in names]
-    output = helper.make_tensor_value_info(
-        "last_hidden_state", TensorProto.FLOAT, [*rows, width]
-    )
+    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*rows, width])
     held = [numpy_helper.from_array(value, name) for name, value in graph.held.items()]
     made = helper.make_graph(graph.nodes, "minilm", inputs, [output], held)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)

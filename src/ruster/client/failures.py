@@ -52,7 +52,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "checksum_mismatch", "hub_unreachable", "hub_missing",
     ),
     MemoryError: (
-        "memory_failed", "embedder_failed", "reranker_failed", "onnx_missing", "onnx_invalid",
+        "memory_failed", "embedder_failed", "reranker_failed", "document_unreadable",
+        "document_too_large", "document_unknown", "document_empty", "onnx_missing", "onnx_invalid",
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (

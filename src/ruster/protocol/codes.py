@@ -35,6 +35,10 @@ ERROR_CODES: dict[str, str] = {
     "memory_failed": "The memory cannot do that; the message says why.",
     "embedder_failed": "The model that makes the memory's vectors is away, or cannot be used.",
     "reranker_failed": "The model that rates what the memory found is away, or cannot be used.",
+    "document_unreadable": "A document cannot be read; the message says why.",
+    "document_too_large": "A document is larger than the memory takes.",
+    "document_unknown": "A document is no text of a kind that can be read.",
+    "document_empty": "A document has no text.",
     "onnx_missing": "The ONNX runtime is not installed; the message names the extra to install.",
     "onnx_invalid": "A model for the ONNX runtime is damaged, or of a kind we cannot run.",
     # Settings

@@ -55,6 +55,8 @@ def test_code_of_a_page_can_be_told_from_its_text() -> None:
     page = "<h2>Run</h2><p>like this:<pre># not a heading\n  make</pre>and so on"
 
     assert readable(page, fenced=True).splitlines() == [
+        "",
+        "",
         "## Run",
         "like this:",
         "```",

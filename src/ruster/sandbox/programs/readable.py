@@ -89,13 +89,15 @@ class _Page(HTMLParser):
 def readable(html: str, *, fenced: bool = False) -> str:
     """Return a page's title and text: headings and lists as in Markdown.
 
-    With ``fenced`` code is told from text as there, too.
+    With ``fenced`` code is told from text as there, too, and the first line is the title in any
+    case.
     """
     page = _Page(fenced=fenced)
     page.feed(html)
     page.close()
     title = " ".join(page.title.split())
-    return f"{title}\n\n{page.text}".strip()
+    whole = f"{title}\n\n{page.text}"
+    return whole if fenced else whole.strip()
 
 
 def main() -> None:
