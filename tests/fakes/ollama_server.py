@@ -17,6 +17,7 @@ from tests.fakes.go_http import TEXT, go_json, whole
 from tests.fakes.http_server import FakeHttp, Fault, Recorded, Step, refused_url
 from tests.fakes.ollama_answers import Answer, pull_steps
 from tests.fakes.ollama_models import DEFAULT_MODELS, FakeModel, full_name
+from tests.fakes.vectors import vector_of
 
 __all__ = ["FakeOllama", "refused_url"]
 
@@ -32,8 +33,8 @@ class FakeOllama(FakeHttp):
     """``async with FakeOllama() as server:`` listens at ``server.url``.
 
     ``answers`` maps the last user message to its answer, ``answer`` is for all others; ``faults``
-    maps a path to what happens there instead. Without ``schemas`` it is older than 0.5, and takes
-    no schema as ``format``.
+    maps a path to what happens there instead; vectors have ``dimensions`` numbers. Without
+    ``schemas`` it is older than 0.5, and takes no schema as ``format``.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class FakeOllama(FakeHttp):
         self.answers: dict[str, Answer] = {}
         self.faults: dict[str, Fault] = {}
         self.schemas = True
+        self.dimensions = 2
         self._token = token
 
     @property
@@ -99,7 +101,7 @@ class FakeOllama(FakeHttp):
         if path == "/api/show":
             return [whole(200, go_json(model.show()))]
         if path.startswith("/api/embed"):
-            return [whole(200, go_json(_vectors(path, body)))]
+            return [whole(200, go_json(_vectors(path, body, self.dimensions)))]
         return _refusal(body, model) or self._answer(body).steps(name)
 
     def _answer(self, body: dict[str, Any]) -> Answer:
@@ -107,11 +109,15 @@ class FakeOllama(FakeHttp):
         return self.answers.get(users[-1] if users else "", self.answer)
 
 
-def _vectors(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return vectors that only depend on the texts' length, as both of Ollama's ways tell them."""
+def _vectors(path: str, body: dict[str, Any], dimensions: int) -> dict[str, Any]:
+    """Return vectors as both of Ollama's ways tell them; short ones tell the text's length."""
+    texts = [body["prompt"]] if path == "/api/embeddings" else body["input"]
+    vectors = [
+        [float(len(text)), 1.0] if dimensions == 2 else vector_of(text, dimensions)
+        for text in texts
+    ]
     if path == "/api/embeddings":
-        return {"embedding": [float(len(body["prompt"])), 1.0]}
-    vectors = [[float(len(text)), 1.0] for text in body["input"]]
+        return {"embedding": vectors[0]}
     return {"model": body["model"], "embeddings": vectors, "prompt_eval_count": len(vectors)}
 
 

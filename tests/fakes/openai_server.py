@@ -1,4 +1,5 @@
-"""A fake of OpenAI's API on a real socket: ``/v1/chat/completions`` (streaming) and ``/v1/models``.
+"""A fake of OpenAI's API on a real socket: ``/v1/chat/completions`` (streaming), ``/v1/embeddings``
+and ``/v1/models``.
 
 With ``token`` it is an LLM proxy that passes ``/xai`` on and adds the key by itself.
 """
@@ -12,6 +13,7 @@ from typing import Any
 from tests.fakes.go_http import whole
 from tests.fakes.http_server import FakeHttp, Fault, Recorded, Step
 from tests.fakes.openai_answers import Answer
+from tests.fakes.vectors import vector_of
 
 __all__ = ["FakeOpenAi"]
 
@@ -38,6 +40,7 @@ class FakeOpenAi(FakeHttp):
         self.faults: dict[str, Fault] = {}
         self.refuses: set[str] = set()
         self.models = list(_MODELS)
+        self.dimensions = 1536
         self._key = key
         self._token = token
 
@@ -64,6 +67,8 @@ class FakeOpenAi(FakeHttp):
             fault = self.faults.get("/models")
             listed = json.dumps({"object": "list", "data": self.models}).encode()
             return fault([]) if fault else [whole(200, listed, "application/json")]
+        if path == "/v1/embeddings":
+            return self._embed(request.json)
         if path != "/v1/chat/completions":
             return [whole(404, b"404 page not found", "text/plain")]
         return self._chat(request.json)
@@ -76,10 +81,27 @@ class FakeOpenAi(FakeHttp):
         if unknown := sorted(self.refuses & body.keys()):
             sentence = f"Unsupported parameter: '{unknown[0]}' is not supported with this model."
             return [_refusal(400, sentence, "unsupported_parameter")]
-        if body["model"] not in {model["id"] for model in self.models}:
-            sentence = f"The model `{body['model']}` does not exist or you have no access to it."
-            return [_refusal(404, sentence, "model_not_found")]
-        return answer.steps()
+        return self._unknown_model(body) or answer.steps()
+
+    def _embed(self, body: dict[str, Any]) -> Iterable[Step]:
+        """Make vectors of ``dimensions`` numbers, the last text's first."""
+        if fault := self.faults.get("/embeddings"):
+            return fault([])
+        if refusal := self._unknown_model(body):
+            return refusal
+        data = [
+            {"object": "embedding", "index": at, "embedding": vector_of(text, self.dimensions)}
+            for at, text in enumerate(body["input"])
+        ]
+        usage = {"prompt_tokens": 8, "total_tokens": 8}
+        answer = {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}
+        return [whole(200, json.dumps(answer).encode(), "application/json")]
+
+    def _unknown_model(self, body: dict[str, Any]) -> list[Step]:
+        if body["model"] in {model["id"] for model in self.models}:
+            return []
+        sentence = f"The model `{body['model']}` does not exist or you have no access to it."
+        return [_refusal(404, sentence, "model_not_found")]
 
 
 def _refusal(status: int, sentence: str, code: str) -> bytes:

@@ -18,7 +18,7 @@ __all__ = ["MODELS_DIR", "NAMES", "build"]
 _HERE = Path(__file__).parent
 MODELS_DIR = _HERE.parent.parent / "target" / "models"
 _TRAINED = _HERE / "trained" / "trained.gguf"
-NAMES = ("scripted", "tiny-f32", "tiny-bert", "tiny-rerank", "trained")
+NAMES = ("scripted", "tiny-f32", "tiny-bert", "tiny-rerank", "wide-bert", "trained")
 
 
 def build(name: str, folder: Path = MODELS_DIR) -> Path:
@@ -48,6 +48,7 @@ def _makers() -> dict[str, Callable[[Path], None]]:
         "tiny-f32": llama.write_tiny_f32,
         "tiny-bert": bert.write_tiny_bert,
         "tiny-rerank": bert.write_tiny_rerank,
+        "wide-bert": bert.write_wide_bert,
         "trained": copy_trained,
     }
 

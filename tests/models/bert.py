@@ -1,5 +1,5 @@
 """BERT-shaped models with a WordPiece vocabulary and seeded weights: ``tiny-bert`` makes vectors,
-``tiny-rerank`` rates pairs of texts.
+``wide-bert`` longer ones, ``tiny-rerank`` rates pairs of texts.
 
 The blocks change little, so the mean of the token embeddings decides: texts that share words lie
 close to each other, as with a real model.
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFWriter, PoolingType, TokenType
 
-__all__ = ["DIMENSIONS", "HEADS", "write_tiny_bert", "write_tiny_rerank"]
+__all__ = ["DIMENSIONS", "HEADS", "write_tiny_bert", "write_tiny_rerank", "write_wide_bert"]
 
 DIMENSIONS = 32
 _LAYERS = 2
 _HIDDEN = 64
+_WIDE = 512
 HEADS = 4
 _CONTEXT = 512
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -42,11 +43,11 @@ def _tokens() -> tuple[list[str], list[int]]:
     return tokens, types
 
 
-def _new_writer(path: Path, name: str, pooling: PoolingType) -> GGUFWriter:
+def _new_writer(path: Path, name: str, pooling: PoolingType, width: int = DIMENSIONS) -> GGUFWriter:
     writer = GGUFWriter(str(path), "bert")
     writer.add_name(name)
     writer.add_context_length(_CONTEXT)
-    writer.add_embedding_length(DIMENSIONS)
+    writer.add_embedding_length(width)
     writer.add_block_count(_LAYERS)
     writer.add_feed_forward_length(_HIDDEN)
     writer.add_head_count(HEADS)
@@ -76,15 +77,22 @@ def _add_linear(writer: GGUFWriter, name: str, rows: int, columns: int, scale: f
     writer.add_tensor(f"{name}.bias", np.zeros(rows, np.float32))
 
 
-def _add_norm(writer: GGUFWriter, name: str) -> None:
-    writer.add_tensor(f"{name}.weight", np.ones(DIMENSIONS, np.float32))
-    writer.add_tensor(f"{name}.bias", np.zeros(DIMENSIONS, np.float32))
+def _add_norm(writer: GGUFWriter, name: str, width: int) -> None:
+    writer.add_tensor(f"{name}.weight", np.ones(width, np.float32))
+    writer.add_tensor(f"{name}.bias", np.zeros(width, np.float32))
 
 
 def write_tiny_bert(path: Path) -> None:
     """Write the embedding model: 32 dimensions, mean pooling, a window of 512 tokens."""
     writer = _new_writer(path, "tiny-bert", PoolingType.MEAN)
     _add_body(writer, 0.05)
+    _finish(writer)
+
+
+def write_wide_bert(path: Path) -> None:
+    """Write an embedding model of 512 dimensions, more than the engine gives."""
+    writer = _new_writer(path, "wide-bert", PoolingType.MEAN, _WIDE)
+    _add_body(writer, 0.01, _WIDE)
     _finish(writer)
 
 
@@ -97,23 +105,23 @@ def write_tiny_rerank(path: Path) -> None:
     _finish(writer)
 
 
-def _add_body(writer: GGUFWriter, scale: float) -> None:
+def _add_body(writer: GGUFWriter, scale: float, width: int = DIMENSIONS) -> None:
     rng = np.random.default_rng(3)
     count = len(_tokens()[0])
-    embedding = rng.normal(0, 1, (count, DIMENSIONS)).astype(np.float32)
+    embedding = rng.normal(0, 1, (count, width)).astype(np.float32)
     writer.add_tensor("token_embd.weight", embedding)
-    writer.add_tensor("token_types.weight", np.zeros((2, DIMENSIONS), np.float32))
-    positions = rng.normal(0, 0.02, (_CONTEXT, DIMENSIONS)).astype(np.float32)
+    writer.add_tensor("token_types.weight", np.zeros((2, width), np.float32))
+    positions = rng.normal(0, 0.02, (_CONTEXT, width)).astype(np.float32)
     writer.add_tensor("position_embd.weight", positions)
-    _add_norm(writer, "token_embd_norm")
+    _add_norm(writer, "token_embd_norm", width)
     for block in range(_LAYERS):
         prefix = f"blk.{block}"
         for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            _add_linear(writer, f"{prefix}.{part}", DIMENSIONS, DIMENSIONS, scale)
-        _add_norm(writer, f"{prefix}.attn_output_norm")
-        _add_linear(writer, f"{prefix}.ffn_up", _HIDDEN, DIMENSIONS, scale)
-        _add_linear(writer, f"{prefix}.ffn_down", DIMENSIONS, _HIDDEN, scale)
-        _add_norm(writer, f"{prefix}.layer_output_norm")
+            _add_linear(writer, f"{prefix}.{part}", width, width, scale)
+        _add_norm(writer, f"{prefix}.attn_output_norm", width)
+        _add_linear(writer, f"{prefix}.ffn_up", _HIDDEN, width, scale)
+        _add_linear(writer, f"{prefix}.ffn_down", width, _HIDDEN, scale)
+        _add_norm(writer, f"{prefix}.layer_output_norm", width)
 
 
 def _finish(writer: GGUFWriter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruster.core.errors import (
     ConfigError,
     EngineCrashed,
+    MemoryError,
     ModelError,
     ProtocolError,
     ProviderError,
@@ -49,6 +50,10 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "grammar_invalid", "model_busy", "quant_not_found", "download_failed",
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
+    ),
+    MemoryError: (
+        "memory_failed", "embedder_failed", "reranker_failed", "document_unreadable",
+        "document_too_large", "document_unknown", "document_empty", "onnx_missing", "onnx_invalid",
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (

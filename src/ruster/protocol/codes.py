@@ -32,6 +32,16 @@ ERROR_CODES: dict[str, str] = {
     "storage_failed": "The disk refused; nothing was acknowledged.",
     "disk_full": "No space is left on the disk; nothing was acknowledged.",
     "storage_read_only": "The data folder cannot be written; nothing was acknowledged.",
+    # Memory
+    "memory_failed": "The memory cannot do that; the message says why.",
+    "embedder_failed": "The model that makes the memory's vectors is away, or cannot be used.",
+    "reranker_failed": "The model that rates what the memory found is away, or cannot be used.",
+    "document_unreadable": "A document cannot be read; the message says why.",
+    "document_too_large": "A document is larger than the memory takes.",
+    "document_unknown": "A document is no text of a kind that can be read.",
+    "document_empty": "A document has no text.",
+    "onnx_missing": "The ONNX runtime is not installed; the message names the extra to install.",
+    "onnx_invalid": "A model for the ONNX runtime is damaged, or of a kind we cannot run.",
     # Settings
     "config_invalid": "A setting is of the wrong type or out of range.",
     "config_unknown": "There is no such setting; the message names the nearest one.",

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ruster.core.errors import ToolError
 from ruster.core.tools import Cost, Effect, Outcome, TurnScope
-from ruster.tools.child import run_child
+from ruster.sandbox.child import run_child
 from ruster.tools.containment import failure, file_kind, open_below
 from ruster.tools.folders import Folders, Place
 from ruster.tools.threads import Stop, in_thread
@@ -20,6 +20,7 @@ __all__ = ["DirList", "FileSearch"]
 
 _MAX_NAMES = 10_000
 _SEARCH_S = 10.0
+_SEARCHER = "ruster.tools.programs.searcher"
 
 
 class _ListArguments(Arguments):
@@ -99,7 +100,7 @@ class FileSearch(TypedTool[_SearchArguments]):
                 "limit": arguments.limit,
                 "file_bytes": self._limit,
             }
-            ended = await run_child("searcher", request, self._timeout_s, pass_fds=(folder,))
+            ended = await run_child(_SEARCHER, request, self._timeout_s, pass_fds=(folder,))
         if ended.failure:
             raise ToolError(f"the search failed: {ended.failure}")
         found = ended.text.splitlines() or ["[nothing found]"]

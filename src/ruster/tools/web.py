@@ -10,11 +10,12 @@ from ruster.core.errors import ToolError
 from ruster.core.ports import WebFetcher
 from ruster.core.tools import Cost, Effect, Outcome, Risk, TurnScope
 from ruster.core.web import WebAnswer
-from ruster.tools.child import run_child
+from ruster.sandbox.child import run_child
 from ruster.tools.typed import Arguments, TypedTool
 
 __all__ = ["HttpGet", "HttpPost", "WebFetch"]
 
+_READABLE = "ruster.sandbox.programs.readable"
 _PARSE_S = 10.0
 _OK = range(200, 300)
 
@@ -79,7 +80,7 @@ class WebFetch(_WebTool[_UrlArguments]):
         answer = await self._web.fetch(arguments.url)
         text = answer.text
         if "html" in answer.content_type.lower():
-            ended = await run_child("readable", {"html": text}, _PARSE_S)
+            ended = await run_child(_READABLE, {"html": text}, _PARSE_S)
             if ended.timed_out or ended.failure:
                 raise ToolError("the page could not be read as HTML; http_get shows it raw")
             text = ended.text

@@ -10,9 +10,9 @@ import pytest
 
 from ruster.core.tool_ports import Recollection
 from ruster.core.tools import Effect, Risk, TurnScope
+from ruster.sandbox.programs.readable import readable
 from ruster.testing import ManualClock
 from ruster.tools.builtin import ToolPorts, builtin_tools
-from ruster.tools.programs.readable import readable
 from ruster.tools.runs import RunFolders
 from ruster.tools.session import SessionTail
 from ruster.tools.settings import ToolSettings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from ruster.llm.ollama.wire import (
     parse,
 )
 from ruster.llm.settings import LlmSettings
+from ruster.llm.vectors import unit
 
 if TYPE_CHECKING:
     import httpx
@@ -112,7 +112,7 @@ class OllamaProvider:
                 found += await self._vectors("/api/embeddings", model, {"prompt": text})
         if len(found) != len(texts):
             raise self._http.peer.wrong(f"{len(found)} vectors for {len(texts)} texts")
-        return [_unit(vector) for vector in found]
+        return [unit(vector) for vector in found]
 
     async def pull(self, model: str) -> AsyncIterator[Progress]:
         """Fetch a model into Ollama, telling how far it is; closing the generator stops it.
@@ -175,12 +175,6 @@ class OllamaProvider:
         found = _Abilities(shown.window(), "thinking" in (shown.capabilities or ()))
         self._abilities[model] = found
         return found
-
-
-def _unit(vector: Sequence[float]) -> list[float]:
-    """Return the vector with length 1; one without a direction stays as it is."""
-    length = math.sqrt(math.fsum(value * value for value in vector))
-    return [value / length for value in vector] if length else list(vector)
 
 
 def _smallest(limit: int, *others: int | None) -> int:

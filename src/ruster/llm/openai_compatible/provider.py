@@ -1,8 +1,8 @@
-"""The provider for everything that speaks OpenAI's chat completions."""
+"""The provider for everything that speaks OpenAI's chat completions and embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from ruster.llm.model_list import ModelWindows
 from ruster.llm.openai_compatible.body import DIALECTS, Dialect, chat_body, refused_field
 from ruster.llm.openai_compatible.events import ChatEvents
 from ruster.llm.openai_compatible.failures import OpenAiPeer
-from ruster.llm.openai_compatible.wire import Chunk, ModelsAnswer
+from ruster.llm.openai_compatible.wire import Chunk, EmbeddingsAnswer, ModelsAnswer
+from ruster.llm.vectors import unit
 from ruster.llm.wire import parse
 
 if TYPE_CHECKING:
@@ -86,6 +87,17 @@ class OpenAiProvider:
     async def context_size(self, model: str) -> int | None:
         """Return the window of ``model``: as set, as the server tells, or as may be assumed."""
         return await self._windows.window(model)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector of length 1 per text; raises ``ProviderError``."""
+        if not texts:
+            return []
+        body = {"model": model, "input": list(texts)}
+        said = await self._http.fetch("POST", "/embeddings", model=model, body=body, patient=True)
+        found = parse(EmbeddingsAnswer, said, self._peer.name).vectors()
+        if len(found) != len(texts):
+            raise self._peer.wrong(f"{len(found)} vectors for {len(texts)} texts")
+        return [unit(vector) for vector in found]
 
     async def aclose(self) -> None:
         """Close the connections."""

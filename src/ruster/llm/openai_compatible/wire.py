@@ -1,4 +1,4 @@
-"""The JSON that OpenAI's chat completions give, with the additions other servers make. No I/O."""
+"""The JSON that OpenAI's chat completions and embeddings give, with others' additions. No I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ruster.core.inference import Usage
 from ruster.llm.wire import Wire
 
-__all__ = ["CallDelta", "Chunk", "Delta", "ErrorBody", "Model", "ModelsAnswer"]
+__all__ = ["CallDelta", "Chunk", "Delta", "EmbeddingsAnswer", "ErrorBody", "Model", "ModelsAnswer"]
 
 
 class FunctionDelta(Wire):
@@ -129,3 +129,24 @@ class ModelsAnswer(Wire):
     """The body of ``/models``."""
 
     data: tuple[Model, ...] | None
+
+
+class EmbeddingItem(Wire):
+    """One vector; ``index`` is the place of its text in the request."""
+
+    embedding: tuple[float, ...]
+    index: int | None = None
+
+
+class EmbeddingsAnswer(Wire):
+    """The body of ``/embeddings``."""
+
+    data: tuple[EmbeddingItem, ...]
+
+    def vectors(self) -> list[tuple[float, ...]]:
+        """Return the vectors in the order of their texts; servers may send them in another."""
+        places = [item.index for item in self.data]
+        if None in places:
+            return [item.embedding for item in self.data]
+        by_place = {item.index: item.embedding for item in self.data}
+        return [by_place[at] for at in range(len(self.data)) if at in by_place]

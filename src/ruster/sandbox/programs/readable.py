@@ -22,9 +22,10 @@ _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 
 
 class _Page(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, *, fenced: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.title = ""
+        self._fenced = fenced
         self._parts: list[str] = []
         self._hidden: list[str] = []
         self._in_title = False
@@ -47,7 +48,9 @@ class _Page(HTMLParser):
             self._break(_HEADINGS.get(tag, "- " if tag == "li" else ""))
         elif tag in ("td", "th"):
             self._parts.append(" | ")
-        self._in_pre += tag == "pre"
+        if tag == "pre":
+            self._in_pre += 1
+            self._fence()
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
@@ -59,6 +62,7 @@ class _Page(HTMLParser):
             self._break("")
         if tag == "pre" and self._in_pre:
             self._in_pre -= 1
+            self._fence()
 
     def handle_data(self, data: str) -> None:
         if self._in_title:
@@ -76,19 +80,30 @@ class _Page(HTMLParser):
         if mark:
             self._parts.append(mark)
 
+    def _fence(self) -> None:
+        if self._fenced:
+            self._break("```")
+            self._parts.append("\n")
 
-def readable(html: str) -> str:
-    """Return a page's title and text."""
-    page = _Page()
+
+def readable(html: str, *, fenced: bool = False) -> str:
+    """Return a page's title and text: headings and lists as in Markdown.
+
+    With ``fenced`` code is told from text as there, too, and the first line is the title in any
+    case.
+    """
+    page = _Page(fenced=fenced)
     page.feed(html)
     page.close()
     title = " ".join(page.title.split())
-    return f"{title}\n\n{page.text}".strip()
+    whole = f"{title}\n\n{page.text}"
+    return whole if fenced else whole.strip()
 
 
 def main() -> None:
-    """Print the text of the page that is given as ``html``."""
-    text = readable(json.load(sys.stdin)["html"])
+    """Print the text of the page that is given as ``html``, and ``fenced`` if that is so."""
+    request = json.load(sys.stdin)
+    text = readable(request["html"], fenced=request.get("fenced", False))
     sys.stdout.buffer.write(text.encode(errors="replace"))
 
 

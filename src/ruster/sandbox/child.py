@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from ruster.core.errors import ToolError
 
@@ -39,15 +41,28 @@ class Ended:
 
 
 async def run_child(
-    program: str, request: Mapping[str, object], timeout_s: float, pass_fds: tuple[int, ...] = ()
+    program: str,
+    request: Mapping[str, object],
+    timeout_s: float,
+    *,
+    attachment: bytes = b"",
+    libraries: Sequence[str] = (),
+    pass_fds: tuple[int, ...] = (),
 ) -> Ended:
-    """Run ``ruster.tools.programs.<program>``; what it said before the time was over is kept."""
-    source = files("ruster.tools.programs").joinpath(f"{program}.py").read_text("utf-8")
+    """Run the module ``program``; what it said before the time was over is kept.
+
+    It reads ``request`` as one line of JSON on its standard input, then ``attachment``. Beside the
+    standard library it can import ``libraries``, which have to be installed. Raises ToolError when
+    no process can be started.
+    """
+    package, _, name = program.rpartition(".")
+    source = files(package).joinpath(f"{name}.py").read_text("utf-8")
     limits = _LIMITS.format(cpu=int(timeout_s) + 2, memory=_MEMORY_BYTES)
+    paths = f"import sys; sys.path += {sorted(map(_folder_of, libraries))!r}"
     pipe = asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", f"exec({limits!r})\nexec({source!r})"),
+            *(sys.executable, "-I", "-S", "-c", f"exec({limits!r})\n{paths}\nexec({source!r})"),
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -60,7 +75,7 @@ async def run_child(
     timed_out = False
     try:
         async with asyncio.timeout(timeout_s) as limit:
-            await _talk(process, json.dumps(request).encode(), output, errors)
+            await _talk(process, json.dumps(request).encode() + b"\n" + attachment, output, errors)
     except TimeoutError:
         timed_out = limit.expired()
     finally:
@@ -69,6 +84,13 @@ async def run_child(
     complaint = errors.decode(errors="replace").strip().rpartition("\n")[2][:300]
     text = output.decode(errors="replace")
     return Ended(text, (complaint or "it ended early") if failed else "", timed_out)
+
+
+def _folder_of(library: str) -> str:
+    spec = find_spec(library)
+    if spec is None or spec.origin is None:
+        raise ToolError(f"the library {library} is not installed")
+    return str(Path(spec.origin).parent.parent)
 
 
 async def _talk(

@@ -1,0 +1,1 @@
+"""Documents: files and pages as pieces that can be found."""

@@ -1,0 +1,1 @@
+"""Small programs that read what strangers wrote, in processes of their own."""

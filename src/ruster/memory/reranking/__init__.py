@@ -1,0 +1,1 @@
+"""Rerankers: what rates texts for a query."""
