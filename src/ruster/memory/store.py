@@ -94,8 +94,9 @@ class MemoryStore:
     async def insert(self, record: Record) -> Record:
         """Add a record and return it with its id and time.
 
-        It is found by words at once, and by its vector soon. Raises MemoryError:
-        ``text_invalid``, ``text_too_large``, ``record_invalid``, ``record_exists``,
+        It is found by words at once, and by its vector soon. What goes to ``interact`` is not
+        flushed: a power cut may take the last of it, which the session's own journal has. Raises
+        MemoryError: ``text_invalid``, ``text_too_large``, ``record_invalid``, ``record_exists``,
         ``vector_invalid``.
         """
         return (await self.insert_many([record]))[0]
@@ -110,7 +111,8 @@ class MemoryStore:
             exact = self._database.has_vectors
             writing.vectors_given(connection, whole, numbers, self.generation, exact)
 
-        await self._database.write(work)
+        durable = any(it.layer is not Layer.INTERACT for it in whole)
+        await self._database.write(work, durable=durable)
         self._vectorizer.wake()
         return [replace(it, embedding=None) for it in whole]
 

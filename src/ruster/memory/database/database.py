@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +29,13 @@ _MAX_WAITING = 10_000
 _BATCH = 256
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    work: Callable[[Connection], None]
+    future: Future[None]
+    durable: bool
+
+
 class Database:
     """A file opened by ``open``; ``has_vectors`` says whether sqlite-vec could be loaded."""
 
@@ -37,7 +45,7 @@ class Database:
         self.has_vectors = False
         self._writer = _Thread(path, on_connect, writes=True)
         self._readers = [_Thread(path, on_connect, writes=False) for _ in range(_READERS)]
-        self._waiting: deque[tuple[Callable[[Connection], None], Future[None]]] = deque()
+        self._waiting: deque[_Write] = deque()
         self._lock = threading.Lock()
         self._draining = False
         self._closed = False
@@ -60,11 +68,12 @@ class Database:
             raise
         self.has_vectors = self._writer.has_vectors
 
-    async def write(self, work: Callable[[Connection], _T]) -> _T:
+    async def write(self, work: Callable[[Connection], _T], *, durable: bool = True) -> _T:
         """Run ``work`` in a transaction and return once it is on the disk.
 
-        It may be rolled back alone and then fails alone. Raises what ``work`` raises, MemoryError,
-        StorageError. Cancelling gives it up only before it has begun.
+        It may be rolled back alone and then fails alone. Unless ``durable``, it is not flushed: a
+        power cut may undo it, the end of the process does not. Raises what ``work`` raises,
+        MemoryError, StorageError. Cancelling gives it up only before it has begun.
         """
         self._check_open()
         results: list[_T] = []
@@ -76,7 +85,9 @@ class Database:
                     code="memory_busy",
                     retryable=True,
                 )
-            self._waiting.append((lambda connection: results.append(work(connection)), future))
+            self._waiting.append(
+                _Write(lambda connection: results.append(work(connection)), future, durable)
+            )
             start, self._draining = not self._draining, True
         if start:
             self._writer.submit(self._drain)
@@ -114,34 +125,36 @@ class Database:
                 self._draining = bool(batch)
             if not batch:
                 return
-            self._commit(connection, [it for it in batch if it[1].set_running_or_notify_cancel()])
+            self._commit(
+                connection, [it for it in batch if it.future.set_running_or_notify_cancel()]
+            )
 
-    def _commit(
-        self,
-        connection: Connection,
-        batch: list[tuple[Callable[[Connection], None], Future[None]]],
-    ) -> None:
+    def _commit(self, connection: Connection, batch: list[_Write]) -> None:
         failed: dict[int, BaseException] = {}
         try:
+            flushed = any(it.durable for it in batch)
+            connection.pragma("synchronous", "full" if flushed else "normal")
             connection.execute("BEGIN IMMEDIATE")
-            for number, (work, _) in enumerate(batch):
+            for number, it in enumerate(batch):
                 try:
-                    with connection:
-                        work(connection)
+                    if len(batch) == 1:
+                        it.work(connection)
+                    else:
+                        _guarded(connection, it.work)
                 except Exception as error:  # others share the transaction
                     failed[number] = error
-                    if not connection.in_transaction:
+                    if len(batch) == 1 or not connection.in_transaction:
                         raise
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - goes to whoever waits
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             failed = dict.fromkeys(range(len(batch)), error)
-        for number, (_, future) in enumerate(batch):
+        for number, it in enumerate(batch):
             if number in failed:
-                future.set_exception(self._writer.translate(failed[number]))
+                it.future.set_exception(self._writer.translate(failed[number]))
             else:
-                future.set_result(None)
+                it.future.set_result(None)
 
 
 class _Thread:
@@ -202,6 +215,12 @@ class _Thread:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _guarded(connection: Connection, work: Callable[[Connection], None]) -> None:
+    """Run a write that shares its transaction; it alone is undone when it fails."""
+    with connection:
+        work(connection)
 
 
 def _snapshot(connection: Connection, work: Callable[[Connection], _T]) -> _T:

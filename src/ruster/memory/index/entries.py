@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ruster.memory.index.chunks import first_words, last_words
 from ruster.memory.index.vectors import remove_vectors
@@ -31,6 +31,12 @@ _ENDS = 1000
 _GAP_S = 6 * 3600.0
 """Turns further apart in time do not belong together."""
 _REBUILD_ITEMS = 1000
+
+
+class _Place(NamedTuple):
+    chunk: int
+    start: int
+    stop: int
 
 
 class _Item(NamedTuple):
@@ -73,17 +79,17 @@ def unindex_items(
 
 def chunks_of(connection: Connection, numbers: Iterable[int]) -> list[int]:
     """Return the chunks of items."""
-    ask = "SELECT id FROM chunks WHERE item = ?"
-    return [chunk for (chunk,) in connection.executemany(ask, ((n,) for n in numbers))]
+    ask = "SELECT id FROM chunks WHERE item IN (SELECT value FROM json_each(?)) ORDER BY id"
+    return [chunk for (chunk,) in connection.execute(ask, (str(list(numbers)),))]
 
 
 def passages(connection: Connection, chunks: Sequence[int], zone: tzinfo | None) -> dict[int, str]:
     """Return the texts that vectors are made of: date, speaker and the chunk."""
     ask = (
         "SELECT c.id, substr(i.text, c.start + 1, c.stop - c.start), i.speaker, i.ts "
-        "FROM chunks c JOIN items i ON i.n = c.item WHERE c.id = ?"
+        "FROM chunks c JOIN items i ON i.n = c.item WHERE c.id IN (SELECT value FROM json_each(?))"
     )
-    rows = connection.executemany(ask, ((it,) for it in chunks))
+    rows = connection.execute(ask, (str(list(chunks)),))
     return {
         chunk: f"[{date_label(ts, zone)}] {_spoken(speaker, text)}"
         for chunk, text, speaker, ts in rows
@@ -101,54 +107,68 @@ def rebuild_words(connection: Connection, zone: tzinfo | None) -> None:
 
 
 def _add(connection: Connection, numbers: Sequence[int], zone: tzinfo | None) -> None:
-    ask = "SELECT n, text, speaker, session, ts FROM items WHERE n = ? AND hidden IS NULL"
-    items = [_Item(*row) for row in connection.executemany(ask, ((n,) for n in numbers))]
-    add_words(connection, (entry for it in items for entry in _entries(connection, it, zone)))
+    listed = str(list(numbers))
+    ask = "SELECT n, text, speaker, session, ts FROM items "
+    ask += "WHERE n IN (SELECT value FROM json_each(?)) AND hidden IS NULL"
+    items = [_Item(*row) for row in connection.execute(ask, (listed,))]
+    ask = "SELECT item, id, start, stop FROM chunks "
+    ask += "WHERE item IN (SELECT value FROM json_each(?)) ORDER BY id"
+    places: dict[int, list[_Place]] = {}
+    for number, *place in connection.execute(ask, (listed,)):
+        places.setdefault(number, []).append(_Place(*place))
+    add_words(
+        connection,
+        (
+            entry
+            for it in items
+            for entry in _entries(it, places.get(it.n, ()), _beside(connection, it), zone)
+        ),
+    )
 
 
-def _entries(connection: Connection, item: _Item, zone: tzinfo | None) -> Iterable[Entry]:
-    before, after = _beside(connection, item)
-    places: list[Any] = connection.execute(
-        "SELECT id, start, stop FROM chunks WHERE item = ? ORDER BY id", (item.n,)
-    ).fetchall()
-    texts = [item.text[start:stop] for _, start, stop in places]
-    around = [before, *texts, after]
+def _entries(
+    item: _Item, places: Sequence[_Place], beside: tuple[str, str], zone: tzinfo | None
+) -> Iterable[Entry]:
+    texts = [item.text[it.start : it.stop] for it in places]
+    around = [beside[0], *texts, beside[1]]
     day = date_words(item.ts, zone)
-    for at, (chunk, _, _) in enumerate(places):
+    for at, it in enumerate(places):
         near = f"{last_words(around[at])} {first_words(around[at + 2])}"
-        yield Entry(chunk, _spoken(item.speaker, texts[at]), near, day)
+        yield Entry(it.chunk, _spoken(item.speaker, texts[at]), near, day)
 
 
 def _beside(connection: Connection, item: _Item) -> tuple[str, str]:
     """Return the end of the turn before an item, and the beginning of the one after it."""
     if not item.session:
         return "", ""
-    before: list[Any] = connection.execute(
-        f"SELECT substr(text, -{_ENDS}), speaker, ts FROM items "
-        "WHERE session = ? AND session <> '' AND hidden IS NULL AND n < ? ORDER BY n DESC LIMIT 1",
+    return (
+        _turn(connection, item, f"substr(text, -{_ENDS})", "n < ? ORDER BY n DESC"),
+        _turn(connection, item, f"substr(text, 1, {_ENDS})", "n > ? ORDER BY n"),
+    )
+
+
+def _turn(connection: Connection, item: _Item, part: str, which: str) -> str:
+    rows = connection.execute(
+        f"SELECT {part}, speaker, ts FROM items "
+        f"WHERE session = ? AND session <> '' AND hidden IS NULL AND {which} LIMIT 1",
         (item.session, item.n),
-    ).fetchall()
-    after: list[Any] = connection.execute(
-        f"SELECT substr(text, 1, {_ENDS}), speaker, ts FROM items "
-        "WHERE session = ? AND session <> '' AND hidden IS NULL AND n > ? ORDER BY n LIMIT 1",
-        (item.session, item.n),
-    ).fetchall()
-    return tuple(
-        _spoken(found[0][1], found[0][0]) if found and abs(found[0][2] - item.ts) <= _GAP_S else ""
-        for found in (before, after)
-    )  # type: ignore[return-value]
+    )
+    for text, speaker, ts in rows:
+        if abs(ts - item.ts) <= _GAP_S:
+            return _spoken(speaker, text)
+    return ""
 
 
 def _around(connection: Connection, numbers: Sequence[int]) -> set[int]:
     """Return the turns right before and right after items."""
     found: set[int] = set()
-    for side, order in (("<", "DESC"), (">", "ASC")):
+    for which in ("o.n < i.n ORDER BY o.n DESC", "o.n > i.n ORDER BY o.n"):
         ask = (
-            "SELECT o.n FROM items i JOIN items o ON o.session = i.session AND o.session <> '' "
-            f"AND o.hidden IS NULL AND o.n {side} i.n WHERE i.n = ? AND i.session <> '' "
-            f"ORDER BY o.n {order} LIMIT 1"
+            "SELECT (SELECT o.n FROM items o WHERE o.session = i.session AND o.session <> '' "
+            f"AND o.hidden IS NULL AND {which} LIMIT 1) FROM items i "
+            "WHERE i.n IN (SELECT value FROM json_each(?)) AND i.session <> ''"
         )
-        found.update(n for (n,) in connection.executemany(ask, ((n,) for n in numbers)))
+        found.update(n for (n,) in connection.execute(ask, (str(list(numbers)),)) if n is not None)
     return found
 
 

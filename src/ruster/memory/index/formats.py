@@ -60,8 +60,7 @@ def encode(vector: Sequence[float]) -> Encoded:
 
 def many_encoded(vectors: Sequence[Sequence[float]]) -> list[Encoded]:
     """Check and encode vectors; raises MemoryError (``vector_invalid``)."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or len(vectors) < 8:
+    if "numpy" not in sys.modules:
         return [encode(checked(vector)) for vector in vectors]
     from ruster.memory.index.arrays import encode_all
 

@@ -1,7 +1,8 @@
 """Which stored vectors are nearest to a query's, by whatever this machine and this memory have.
 
-Up to ``EXACT_LIMIT`` vectors vec0 compares all of them as bytes. Above it their signs choose some
-hundreds, in numpy, or in SQL where numpy is missing. Either way the half floats decide the order.
+Of few vectors vec0 compares all, as bytes. Of many the signs choose some hundreds, in numpy. Where
+numpy is missing vec0 serves up to ``EXACT_LIMIT``, and the signs in SQL above. In all cases the
+half floats decide the order.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Allowed", "Nearest", "similarities"]
 
 _MAX_K = 4096
+_FEW = 5_000
+"""Vectors up to which the exact index is asked even with numpy at hand: 3 ms, and no numpy."""
 _COARSE = 640
 """Vectors at least that are chosen by their signs."""
 _CLOSE = 64
@@ -70,11 +73,16 @@ class Nearest:
         ):
             return {}
         _, small, signs = encode(query)
-        if within.exact and self._has_vec0:
+        kept = self._kept(within)
+        if kept is None and within.exact and self._has_vec0:
             rough = self._exact(connection, within, small, count, allowed)
             close = list(rough)[: max(_CLOSE, count // 4)]
             return rough | similarities(connection, within, query, close)
-        chosen = self._coarse(connection, within, signs, max(_COARSE, 2 * count), allowed)
+        chosen_count = max(_COARSE, 2 * count)
+        if kept is not None:
+            chosen = kept.nearest(connection, signs, chosen_count, allowed.layers, allowed.chunks)
+        else:
+            chosen = self._by_signs(connection, within, signs, chosen_count, allowed)
         found = similarities(connection, within, query, chosen)
         best = sorted(found, key=found.__getitem__, reverse=True)[:count]
         return {chunk: found[chunk] for chunk in best}
@@ -99,7 +107,7 @@ class Nearest:
             values.append(str(list(allowed.chunks)))
         return dict(connection.execute(ask, values))
 
-    def _coarse(
+    def _by_signs(
         self,
         connection: Connection,
         within: Generation,
@@ -107,9 +115,6 @@ class Nearest:
         count: int,
         allowed: Allowed,
     ) -> list[int]:
-        kept = self._kept(within.number)
-        if kept is not None:
-            return kept.nearest(connection, signs, count, allowed.layers, allowed.chunks)
         if not self._has_vec0:
             return []
         layers = ", ".join(map(str, sorted(allowed.layers)))
@@ -121,8 +126,11 @@ class Nearest:
         ask += f" ORDER BY vec_distance_hamming(vec_bit(bits), vec_bit(?)) LIMIT {count}"
         return [chunk for (chunk,) in connection.execute(ask, (*values, signs))]
 
-    def _kept(self, number: int) -> _Signs | None:
-        """Return the signs in memory; None where numpy is missing or too old for them."""
+    def _kept(self, within: Generation) -> _Signs | None:
+        """Return the signs in memory, for many vectors; None where numpy is missing or too old."""
+        number = within.number
+        if self._has_vec0 and within.exact and within.size <= _FEW:
+            return None
         if number not in self._signs:
             if find_spec("numpy") is None:
                 return None

@@ -56,7 +56,7 @@ def wipe(connection: Connection, *, exact: bool) -> bool:
 def emptied(connection: Connection) -> bool:
     """Write the database's own log into the file and cut it; False when a reader needs it."""
     (row,) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return row[0] == 0
+    return bool(row[0] == 0)
 
 
 def _summaries(connection: Connection, ids: Iterable[str]) -> list[str]:

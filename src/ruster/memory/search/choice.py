@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ruster.core.words import tokens
-
 __all__ = ["diverse", "tokens_of"]
 
 _CHARS_PER_TOKEN = 4
+_MAX_CHARS = 2000
 _SAME = 0.5
 """Shares of words up to this take nothing."""
 
@@ -19,7 +18,7 @@ def diverse(texts: Sequence[str], scores: Sequence[float], count: int, penalty: 
     Maximal marginal relevance over words: a text loses up to ``penalty`` of its score by how much
     of its words a chosen one has, above a half.
     """
-    words = [frozenset(tokens(text[:4000])) for text in texts]
+    words = [frozenset(text[:_MAX_CHARS].casefold().split()) for text in texts]
     taken = [0.0] * len(texts)
     left = list(range(len(texts)))
     chosen: list[int] = []

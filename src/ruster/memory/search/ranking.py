@@ -48,14 +48,15 @@ class Situation(NamedTuple):
 def rank(candidates: Iterable[Candidate], situation: Situation) -> list[Ranked]:
     """Return the items, best first, each with the scores of its best chunk."""
     found = list(candidates)
+    recipe = situation.recipe
     top = max((it.bm25 for it in found), default=0.0) or 1.0
-    best: dict[tuple[int, int], Ranked] = {}
-    for it in found:
-        ranked = Ranked(it, _scores(it, top, situation))
+    best: dict[tuple[int, int], tuple[float, Candidate]] = {}
+    for it in found:  # within an item only words and vectors tell chunks apart
+        fit = recipe.lexical * it.bm25 / top + recipe.vector * it.cosine
         key = (it.source, it.item)
-        if key not in best or ranked.scores.total > best[key].scores.total:
-            best[key] = ranked
-    return sorted(best.values(), key=_order)
+        if key not in best or fit > best[key][0]:
+            best[key] = fit, it
+    return sorted((Ranked(it, _scores(it, top, situation)) for _, it in best.values()), key=_order)
 
 
 def reranked(ranked: Sequence[Ranked], ratings: Sequence[float], weight: float) -> list[Ranked]:

@@ -115,7 +115,8 @@ class Source:
                 cosines |= similarities(connection, it, queries[it.name], missing)
         ask = (
             "SELECT c.id, i.n, i.layer, i.ts, i.pinned, i.parts FROM chunks c "
-            "JOIN items i ON i.n = c.item WHERE c.id = ?1 AND i.hidden IS NULL "
+            "JOIN items i ON i.n = c.item WHERE c.id IN (SELECT value FROM json_each(?1)) "
+            "AND i.hidden IS NULL "
             "AND (i.valid_to IS NULL OR i.valid_to > ?2) AND (i.expires IS NULL OR i.expires > ?2)"
         )
         return [
@@ -130,9 +131,7 @@ class Source:
                 bool(pinned),
                 parts,
             )
-            for chunk, item, layer, ts, pinned, parts in connection.executemany(
-                ask, ((chunk, now) for chunk in chunks)
-            )
+            for chunk, item, layer, ts, pinned, parts in connection.execute(ask, (str(chunks), now))
         ]
 
     def details(
@@ -141,9 +140,10 @@ class Source:
         """Return the records and the passages of chunks."""
         ask = (
             f"SELECT c.id, substr(i.text, c.start + 1, c.stop - c.start), {_OF_ITEM} "
-            "FROM chunks c JOIN items i ON i.n = c.item WHERE c.id = ?"
+            "FROM chunks c JOIN items i ON i.n = c.item "
+            "WHERE c.id IN (SELECT value FROM json_each(?))"
         )
-        rows = connection.executemany(ask, ((chunk,) for chunk in chunks))
+        rows = connection.execute(ask, (str(list(chunks)),))
         return {chunk: (record_of(row), passage) for chunk, passage, *row in rows}
 
 

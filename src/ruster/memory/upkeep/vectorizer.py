@@ -166,8 +166,8 @@ def _waiting(connection: Connection, name: str) -> list[int]:
 
 def _layers(connection: Connection, chunks: Sequence[int]) -> dict[int, int]:
     ask = "SELECT c.id, i.layer FROM chunks c JOIN items i ON i.n = c.item "
-    ask += "WHERE c.id = ? AND i.hidden IS NULL"
-    return dict(connection.executemany(ask, ((it,) for it in chunks)))
+    ask += "WHERE c.id IN (SELECT value FROM json_each(?)) AND i.hidden IS NULL"
+    return dict(connection.execute(ask, (str(list(chunks)),)))
 
 
 def _usable(
