@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from ruster.core.messages import Message
+from ruster.core.tools import TurnScope
+
 __all__ = [
     "DIMENSIONS",
+    "Brought",
     "Embedder",
     "Fact",
     "Forgotten",
@@ -22,6 +26,7 @@ __all__ = [
     "Scores",
     "Summarizer",
     "TextKind",
+    "TurnMemory",
 ]
 
 DIMENSIONS = 384
@@ -216,3 +221,35 @@ class LogEntry:
     to_layer: Layer | None
     made: str = ""
     undone: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What the memory brings to a message: its part of the prompt, and what that was made of."""
+
+    prompt: str = ""
+    hits: tuple[Hit, ...] = ()
+    failure: str | None = None
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return whose words the prompt may hold beside the user's own."""
+        return tuple(sorted({it for hit in self.hits for it in hit.record.origins}))
+
+
+class TurnMemory(Protocol):
+    """What a turn needs of the memory."""
+
+    async def bring(self, scope: TurnScope, message: str, visible: Collection[str] = ()) -> Brought:
+        """Find what fits a message, but for texts that are ``visible`` to the model anyway.
+
+        Never raises but when cancelled: on any failure it brings less.
+        """
+        ...
+
+    def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
+        """Keep what was said and done in a turn that has ended, answered by ``model``.
+
+        It is done in the background; what waits is bounded.
+        """
+        ...

@@ -166,6 +166,14 @@ class MemoryStore:
             (code, before, limit),
         )
 
+    async def ids_of_session(self, session: str) -> list[str]:
+        """Return the ids of all that was said in a session, out of sight or not."""
+        check_text(session, "session")
+        ask = "SELECT id FROM items WHERE session = ?"
+        return await self._database.read(
+            lambda it: [str(id) for (id,) in it.execute(ask, (session,))]
+        )
+
     async def edit(self, id: str, text: str) -> Record:
         """Give a record another text; raises MemoryError (``record_not_found``) as all below do."""
         check_text(text)

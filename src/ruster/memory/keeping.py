@@ -1,0 +1,145 @@
+"""Keeping turns after they have ended: one after the other, in the background, in a bounded queue.
+
+What was said goes into the session's memory as it is. What of it holds beyond the session is for a
+learner to find; that goes to the owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from ruster.core.errors import RusterError
+from ruster.core.memory import Layer, Record
+from ruster.core.messages import Message, Role
+from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.core.tools import TurnScope
+from ruster.memory.memories import Memories
+
+__all__ = ["Keeper", "Learned", "Learner"]
+
+_log = structlog.stdlib.get_logger("ruster.memory")
+_PATIENCE_S = 2.0
+_MAX_CHARS = 32_768
+_SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.TOOL: "tool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A fact found in a turn, and the ids of what it takes the place of."""
+
+    record: Record
+    supersedes: tuple[str, ...] = ()
+
+
+class Learner(Protocol):
+    """Finds what of a turn is worth keeping beyond its session."""
+
+    async def learn(
+        self, scope: TurnScope, model: str, messages: Sequence[Message]
+    ) -> Sequence[Learned]:
+        """Return facts, preferences, decisions and promises; raises errors of the tree."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    scope: TurnScope
+    model: str
+    messages: tuple[Message, ...]
+
+
+class Keeper:
+    """Takes turns and keeps them; ``settled`` waits until all are kept."""
+
+    def __init__(self, memories: Memories, learner: Learner | None, max_waiting: int) -> None:
+        self._memories = memories
+        self._learner = learner
+        self._waiting: deque[_Turn] = deque()
+        self._max_waiting = max_waiting
+        self._worker: asyncio.Task[None] | None = None
+        self._session = ""
+        self._closed = False
+
+    def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
+        """Take a turn that has ended; beyond the bound the oldest one that waits is left out."""
+        if self._closed:
+            return
+        if len(self._waiting) >= self._max_waiting:
+            left_out = self._waiting.popleft()
+            _log.warning("turn_not_remembered", turn=left_out.scope.turn)
+        self._waiting.append(_Turn(scope, model, tuple(messages)))
+        if self._worker is None:
+            self._worker = spawn(self._work(), name="keep turns in mind")
+
+    async def settled(self) -> None:
+        """Return when nothing waits."""
+        while (worker := self._worker) is not None:
+            await asyncio.wait({worker})
+
+    async def drop(self, session_key: str) -> None:
+        """Leave out what waits of a session that goes, and let go of what is being kept of it."""
+        for turn in [it for it in self._waiting if it.scope.session_key == session_key]:
+            self._waiting.remove(turn)
+        if self._session == session_key and self._worker is not None:
+            await cancel_and_wait(self._worker)
+            self._worker = None
+            if self._waiting:
+                self._worker = spawn(self._work(), name="keep turns in mind")
+
+    async def aclose(self) -> None:
+        """Finish what waits, for a moment, and take no more."""
+        self._closed = True
+        if (worker := self._worker) is not None:
+            await asyncio.wait({worker}, timeout=_PATIENCE_S)
+            await cancel_and_wait(worker)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                turn = self._waiting.popleft()
+                self._session = turn.scope.session_key
+                try:
+                    await self._keep(turn)
+                except RusterError as error:
+                    _log.error("turn_not_remembered", turn=turn.scope.turn, why=error.message)
+        finally:
+            self._session = ""
+            self._worker = None
+
+    async def _keep(self, turn: _Turn) -> None:
+        scope = turn.scope
+        async with self._memories.lend(self._memories.session_file(scope.folder)) as store:
+            await store.insert_many(_records(turn))
+        if self._learner is None:
+            return
+        learned = await self._learner.learn(scope, turn.model, turn.messages)
+        if not learned:
+            return
+        async with self._memories.lend(self._memories.owner_file(scope.owner)) as store:
+            for one in learned:
+                await store.keep(one.record, one.supersedes)
+
+
+def _records(turn: _Turn) -> Iterator[Record]:
+    for message in turn.messages:
+        text = message.content.replace("\0", " ").encode(errors="replace").decode()[:_MAX_CHARS]
+        speaker = _SPEAKERS.get(message.role)
+        if speaker is None or not text.strip():
+            continue
+        if message.role is Role.TOOL:
+            text = f"{message.name}: {text}"
+        yield Record(
+            text,
+            layer=Layer.INTERACT,
+            kind="tool" if message.role is Role.TOOL else "message",
+            session=turn.scope.session_key,
+            speaker=speaker,
+            source=turn.scope.turn,
+            origins=message.origins,
+        )

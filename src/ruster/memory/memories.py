@@ -1,0 +1,107 @@
+"""All memories of a daemon: one a session, one an owner; opened when needed, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from ruster.core.clock import Clock
+from ruster.core.errors import RusterError
+from ruster.core.memory import Embedder, Reranker
+from ruster.memory.store import FILE_NAME, MemoryStore
+
+__all__ = ["Memories"]
+
+_FOLDER = "memory"
+_log = structlog.stdlib.get_logger("ruster.memory")
+
+
+class _Open:
+    """A memory that is open, or being opened; ``users`` hold it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.store: MemoryStore | None = None
+        self.users = 0
+
+
+class Memories:
+    """Lends memories by their folder. ``root`` has those of owners.
+
+    Of those that nobody holds, the least used are closed beyond ``max_open``.
+    """
+
+    def __init__(self, root: Path, clock: Clock, max_open: int) -> None:
+        self._root = root
+        self._clock = clock
+        self._max_open = max_open
+        self._open: OrderedDict[Path, _Open] = OrderedDict()
+        self._embedders: Sequence[Embedder] = ()
+        self._reranker: Reranker | None = None
+        self._closed = False
+
+    def use(self, embedders: Sequence[Embedder], reranker: Reranker | None) -> None:
+        """Have all memories work with these models from now on."""
+        self._embedders, self._reranker = tuple(embedders), reranker
+        for entry in self._open.values():
+            if entry.store is not None:
+                entry.store.use(self._embedders, reranker)
+
+    def owner_file(self, owner: int) -> Path:
+        """Return where an owner's memory lies, whether it is there or not."""
+        return self._root / str(owner) / FILE_NAME
+
+    def session_file(self, folder: Path) -> Path:
+        """Return where a session's memory lies, whether it is there or not."""
+        return folder / _FOLDER / FILE_NAME
+
+    @asynccontextmanager
+    async def lend(self, file: Path) -> AsyncIterator[MemoryStore]:
+        """Lend a memory, made if it is not there; raises MemoryError or StorageError."""
+        entry = self._open.get(file)
+        if entry is None:
+            entry = self._open[file] = _Open()
+        self._open.move_to_end(file)
+        entry.users += 1
+        try:
+            async with entry.lock:
+                if entry.store is None:
+                    entry.store = await MemoryStore.open(
+                        file, self._clock, None, self._embedders, self._reranker
+                    )
+            yield entry.store
+        finally:
+            entry.users -= 1
+            await self._close_unused()
+
+    async def release(self, file: Path) -> None:
+        """Close a memory, because its files are to go."""
+        entry = self._open.pop(file, None)
+        if entry is not None:
+            await _close(file, entry)
+
+    async def aclose(self) -> None:
+        """Close all; nobody may hold any."""
+        while self._open:
+            file, entry = self._open.popitem()
+            await _close(file, entry)
+
+    async def _close_unused(self) -> None:
+        unused = [file for file, entry in self._open.items() if not entry.users]
+        for file in unused[: max(0, len(self._open) - self._max_open)]:
+            await _close(file, self._open.pop(file))
+
+
+async def _close(file: Path, entry: _Open) -> None:
+    async with entry.lock:
+        store, entry.store = entry.store, None
+        if store is not None:
+            try:
+                await store.aclose()
+            except RusterError as error:
+                _log.error("memory_not_closed", file=str(file), why=error.message)

@@ -1,0 +1,179 @@
+"""What turns and tools ask of the memory, across the memory of a session and that of its owner.
+
+Facts that hold beyond a session are kept with the owner, what was said with the session. A search
+covers both, and never another owner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from ruster.core.errors import RusterError, ToolError
+from ruster.core.memory import Brought, Hit, Kept, Layer, Record
+from ruster.core.messages import Message
+from ruster.core.tool_ports import Recollection
+from ruster.core.tools import TurnScope
+from ruster.core.words import tokens
+from ruster.memory.keeping import Keeper
+from ruster.memory.memories import Memories
+from ruster.memory.prompt import render
+from ruster.memory.search.query import Query
+from ruster.memory.settings import MemorySettings
+from ruster.memory.store import MemoryStore
+
+__all__ = ["MemoryService"]
+
+_log = structlog.stdlib.get_logger("ruster.memory")
+_CANDIDATES = 3
+"""Hits looked at for each one that is brought: those that do not fit are left out."""
+
+
+class MemoryService:
+    """Implements ``core.memory.TurnMemory``, ``core.tool_ports.MemoryPort`` and
+    ``core.ports.SessionState``.
+    """
+
+    def __init__(self, memories: Memories, keeper: Keeper, settings: MemorySettings) -> None:
+        self.memories = memories
+        self._keeper = keeper
+        self._settings = settings
+
+    # For the turn
+
+    async def bring(self, scope: TurnScope, message: str, visible: Collection[str] = ()) -> Brought:
+        """Find what fits a message, but for what is ``visible`` anyway; see ``TurnMemory``."""
+        own = self._settings
+        if not own.enabled or not own.brought or not message.strip():
+            return Brought()
+        try:
+            query = Query(message, self._nothing, own.brought * _CANDIDATES)
+            hits = await self.search(scope.owner, scope.folder, query)
+            chosen = _within(self._fitting(message, hits, visible), own.brought_tokens)
+            await self._note_use(scope, chosen)
+        except RusterError as error:
+            _log.warning("memory_not_searched", session=scope.session_id, why=error.message)
+            return Brought(failure=error.message)
+        return Brought(render(chosen), tuple(chosen))
+
+    def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
+        """Keep what was said and done in a turn; see ``TurnMemory``."""
+        if self._settings.enabled:
+            self._keeper.keep(scope, model, messages)
+
+    # For the tools
+
+    async def remember(self, scope: TurnScope, text: str) -> None:
+        """Keep a fact with the owner; raises MemoryError or StorageError."""
+        await self.learn(
+            scope.owner,
+            Record(
+                text,
+                layer=Layer.INSIGHTS,
+                kind="fact",
+                session=scope.session_key,
+                speaker="user",
+                source=scope.turn,
+                origins=tuple(sorted(scope.taint.origins)),
+                score=0.8,
+            ),
+        )
+
+    async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
+        """Return what fits the query best; raises MemoryError or StorageError."""
+        asked = Query(query, self._nothing, limit)
+        hits = await self.search(scope.owner, scope.folder, asked)
+        await self._note_use(scope, hits)
+        if not hits:
+            return ()
+        return [
+            Recollection(line.removeprefix("- "), next(iter(hit.record.origins), None))
+            for hit, line in zip(hits, render(hits).split("\n")[1:], strict=True)
+        ]
+
+    # For the commands
+
+    async def learn(self, owner: int, record: Record, supersedes: Sequence[str] = ()) -> Kept:
+        """Keep a fact with an owner; see ``MemoryStore.keep``."""
+        async with self.memories.lend(self.memories.owner_file(owner)) as store:
+            return await store.keep(record, supersedes)
+
+    async def search(self, owner: int, folder: Path | None, query: Query) -> list[Hit]:
+        """Search an owner's memory and that of one session; raises MemoryError, StorageError.
+
+        A memory that was never written to is not made for that.
+        """
+        async with self.stores(owner, folder) as stores:
+            if not stores:
+                return []
+            first, sources = stores[0], [store.source for store in stores]
+            return await first.searcher.run(query, sources, given=first.generation)
+
+    @asynccontextmanager
+    async def stores(self, owner: int, folder: Path | None) -> AsyncIterator[list[MemoryStore]]:
+        """Lend what there is: the owner's memory first, then the session's."""
+        files = [self.memories.owner_file(owner)]
+        if folder is not None:
+            files.append(self.memories.session_file(folder))
+        async with AsyncExitStack() as stack:
+            yield [
+                await stack.enter_async_context(self.memories.lend(file))
+                for file in files
+                if file.exists()
+            ]
+
+    async def forget(self, session_key: str) -> None:
+        """Drop what a session's owner was told in it; its own memory goes with its folder."""
+        owner = int(session_key.partition("/")[0])
+        await self._keeper.drop(session_key)
+        file = self.memories.owner_file(owner)
+        if not file.exists():
+            return
+        async with self.memories.lend(file) as store:
+            ids = await store.ids_of_session(session_key)
+            if ids:
+                await store.forget(ids)
+
+    async def aclose(self) -> None:
+        """Keep what waits, then close all memories."""
+        await self._keeper.aclose()
+        await self.memories.aclose()
+
+    async def _note_use(self, scope: TurnScope, hits: Sequence[Hit]) -> None:
+        ids = [hit.record.id for hit in hits]
+        if ids:
+            async with self.stores(scope.owner, scope.folder) as stores:
+                for store in stores:
+                    await store.used(ids)
+
+    def _fitting(self, message: str, hits: Sequence[Hit], visible: Collection[str]) -> list[Hit]:
+        """Return the hits that are about the message and not before the model already.
+
+        The best hit is only the best of what there is: it counts when it shares enough of the
+        message's telling words, or its meaning is near.
+        """
+        asked = set(tokens(message))
+        found: list[Hit] = []
+        for hit in hits:
+            shared = len(asked & set(tokens(hit.passage))) / len(asked) if asked else 0.0
+            fits = max(shared, hit.scores.vector) >= self._settings.least_fit
+            if fits and hit.record.text not in visible:
+                found.append(hit)
+        return found[: self._settings.brought]
+
+    async def _nothing(self, query: Query) -> list[Hit]:
+        raise ToolError("this search is run by the service")  # pragma: no cover
+
+
+def _within(hits: Sequence[Hit], tokens_left: int) -> list[Hit]:
+    """Return the best hits whose passages fit, by a generous estimate of three bytes a token."""
+    chosen: list[Hit] = []
+    for hit in hits:
+        tokens_left -= len(hit.passage.encode(errors="replace")) // 3
+        if tokens_left < 0:
+            break
+        chosen.append(hit)
+    return chosen

@@ -1,0 +1,32 @@
+"""Settings of the memory."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ruster.memory.documents.settings import DocumentSettings
+from ruster.memory.embedding.settings import EmbeddingSettings
+
+__all__ = ["MemorySettings"]
+
+
+class MemorySettings(BaseModel):
+    """What is remembered beyond a conversation, and how it is found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    """Whether turns are remembered, and what is remembered is brought to later ones."""
+    brought: int = Field(default=6, ge=0, le=100)
+    """Memories brought to a message at most; 0 for none."""
+    brought_tokens: int = Field(default=400, ge=0, le=100_000)
+    """Tokens that these may have together."""
+    least_fit: float = Field(default=0.34, ge=0, le=1)
+    """What is brought shares at least this part of the message's telling words, or is as near to it
+    in meaning (cosine)."""
+    max_open: int = Field(default=8, ge=1, le=256)
+    """Memories of sessions and owners held open at once."""
+    max_waiting: int = Field(default=256, ge=1, le=100_000)
+    """Turns that may wait to be kept; the oldest are left out beyond it, and the log says so."""
+    embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    documents: DocumentSettings = Field(default_factory=DocumentSettings)
