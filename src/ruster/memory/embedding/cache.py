@@ -30,6 +30,8 @@ CREATE INDEX IF NOT EXISTS vectors_by_use ON vectors(used);
 _BUSY_MS = 2000
 _SLACK = 10
 """One in so many entries is dropped at a time, once the bound is exceeded."""
+_AFTER_ALL = b"\xff" * 64
+"""Follows every key that has the same beginning."""
 _ResultT = TypeVar("_ResultT")
 _log = logging.getLogger("ruster.memory")
 
@@ -70,12 +72,12 @@ class EmbeddingCache:
 
         self._do(work, None)
 
-    def drop(self, keys: Iterable[bytes]) -> None:
-        """Delete vectors for good: nothing of them stays in the file."""
+    def drop(self, beginnings: Iterable[bytes]) -> None:
+        """Delete all vectors whose keys begin so, for good: nothing of them stays in the file."""
 
         def work(database: apsw.Connection) -> None:
-            rows = [(key,) for key in keys]
-            database.executemany("DELETE FROM vectors WHERE key = ?", rows)
+            rows = [(start, start + _AFTER_ALL) for start in beginnings]
+            database.executemany("DELETE FROM vectors WHERE key BETWEEN ? AND ?", rows)
 
         self._do(work, None)
         self._do(lambda database: database.pragma("wal_checkpoint", "TRUNCATE"), None, within=False)

@@ -11,6 +11,8 @@ from ruster.memory.embedding.cache import EmbeddingCache
 
 __all__ = ["CachedEmbedder"]
 
+_DIGEST_BYTES = 16
+
 
 class CachedEmbedder:
     """An embedder behind a cache. Fulfils ``core.memory.Embedder``; the cache stays the caller's.
@@ -40,11 +42,13 @@ class CachedEmbedder:
         return [list(found[key]) for key in keys]
 
     async def forget(self, texts: Iterable[str]) -> None:
-        """Delete what is kept of texts, on either side."""
-        sides: tuple[TextKind, ...] = ("query", "document")
-        keys = [self._key(text, side) for text in texts for side in sides]
-        await asyncio.to_thread(self._cache.drop, keys)
+        """Delete what is kept of texts, on either side and of any generation."""
+        await asyncio.to_thread(self._cache.drop, [_digest(text) for text in texts])
 
     def _key(self, text: str, kind: TextKind) -> bytes:
-        facts = f"{self._embedder.id}\0{kind}\0{text}"
-        return hashlib.sha256(facts.encode(errors="surrogatepass")).digest()
+        return _digest(text) + _digest(f"{self._embedder.id}\0{kind}")
+
+
+def _digest(text: str) -> bytes:
+    data = text.encode(errors="surrogatepass")
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()

@@ -158,6 +158,30 @@ async def test_damaged_pdfs_are_one_typed_error(data: bytes) -> None:
     assert "a.pdf" in error.message
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pdf_file([["x" * 90] * 30_000] * 40),
+        pdf_file([["bomb"]]).replace(b"<< /Length", b"<< /Filter /FlateDecode /Length"),
+        b"%PDF-1.4\n1 0 obj\n" + b"[" * 300_000,
+        b"<html>" + b"<div>" * 2_000_000,
+        b"<html><a " + b"x=1 " * 5_000_000,
+        b"<html>" + b"<![CDATA[" * 500_000,
+        b"<html><!--" + b"-" * 5_000_000,
+    ],
+    ids=["long", "filter", "deep", "tags", "attributes", "cdata", "comment"],
+)
+async def test_hostile_documents_end_within_their_bounds(data: bytes) -> None:
+    settings = DocumentSettings(parse_timeout_s=1, file_bytes=1 << 28, max_chunks=500)
+    code, chunks = "", 0
+    try:
+        chunks = len((await DocumentReader(settings).read_bytes(data, "a", "a")).chunks)
+    except MemoryError as error:
+        code = error.code
+
+    assert 0 < chunks <= 500 or code in ("document_unreadable", "document_empty")
+
+
 async def test_a_document_that_takes_too_long_is_given_up() -> None:
     page = b"<html>" + b"<p>x" * 1_000_000
     error = await _refused(page, "a.html", parse_timeout_s=0.2)
