@@ -11,6 +11,7 @@ import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
+from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
@@ -117,6 +119,13 @@ class Daemon:
         )
         self._committer = Committer(sync=self._settings.sessions.sync)
         self.trust = self._build_trust()
+        self.memory = MemoryServices(
+            self._settings,
+            installation.paths,
+            self.services.models,
+            installation.clock,
+            self._folder_of,
+        )
         self.tools = self._build_tools()
         self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
@@ -128,6 +137,7 @@ class Daemon:
             stack.callback(lock.release)
             stack.push_async_callback(self.services.aclose)
             stack.push_async_callback(self.tools.aclose)
+            stack.push_async_callback(self.memory.aclose)
             stack.push_async_callback(self._committer.aclose)
             await self.trust.open()
             stack.callback(self.trust.close)
@@ -202,8 +212,13 @@ class Daemon:
             skills=self.skills,
             conversation=conversing,
             asker=conversing,
+            memory=self.memory.service if self._settings.memory.enabled else None,
         )
         return ToolServices(self._settings, parts)
+
+    def _folder_of(self, session_key: str) -> Path:
+        owner, _, session_id = session_key.partition("/")
+        return self.store.folder_of(int(owner), session_id)
 
     def _build_store(self) -> tuple[SessionStore, TurnCounts]:
         given, settings, counts = self._given, self._settings, TurnCounts()
@@ -214,6 +229,7 @@ class Daemon:
             clock=given.clock,
             skills=self.skills,
             commands=self.tools.texts,
+            memory=self.memory.service,
         )
         parts = SessionParts(
             agent=agent,
@@ -222,7 +238,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust)),
+            state=_Kept((self.services, self.trust, self.memory.service)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts

@@ -18,7 +18,7 @@ from ruster.core.ports import ProcessSandbox, ScriptRunner, WebFetcher
 from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.skills import SkillCatalogue
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.core.tool_ports import Asker, ConversationView
+from ruster.core.tool_ports import Asker, ConversationView, MemoryPort
 from ruster.core.tools import Approver, Policy
 from ruster.core.web import ScriptResult, WebAnswer
 from ruster.sandbox.web_settings import WebSettings
@@ -47,6 +47,7 @@ class ToolParts:
     skills: SkillCatalogue
     conversation: ConversationView
     asker: Asker
+    memory: MemoryPort | None = None
 
 
 class ToolServices:
@@ -65,6 +66,7 @@ class ToolServices:
             asker=parts.asker,
             sandbox=self.sandbox,
             web=self.web,
+            memory=parts.memory,
             scripts=ScriptFinder(parts.skills),
         )
         tools = tuple(builtin_tools(own, ports))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ruster.core.inference import Usage
+from ruster.core.memory import Brought
 from ruster.core.messages import ToolCall, ToolSpec
 from ruster.core.skills import SkillChoice
 from ruster.core.tools import Outcome
@@ -14,6 +15,7 @@ from ruster.core.tools import Outcome
 __all__ = ["Account"]
 
 _MAX_CALLS = 64
+_MEMORY_CHARS = 120
 
 
 @dataclass(slots=True)
@@ -40,6 +42,20 @@ class Account:
             {"skill": it.skill.name, "by": it.by.value, "why": it.why} for it in choice.chosen
         ]
         self._skills_asked = choice.asked
+
+    def note_memories(self, brought: Brought) -> None:
+        """Take what the memory brought, with why."""
+        self._memories = [
+            {
+                "id": hit.record.id,
+                "text": hit.passage[:_MEMORY_CHARS],
+                "score": round(hit.score, 3),
+                "scores": {
+                    name: round(value, 3) for name, value in asdict(hit.scores).items() if value
+                },
+            }
+            for hit in brought.hits
+        ]
 
     def note_step(self, usage: Usage) -> None:
         """Take what one model step took."""

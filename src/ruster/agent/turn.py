@@ -6,6 +6,7 @@ what the user said meanwhile. Cancelling the task that runs it ends everything b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from ruster.agent.ways import Ways
 from ruster.core.clock import Clock
 from ruster.core.errors import ProviderError, ToolError
 from ruster.core.inference import FinishReason
+from ruster.core.memory import TurnMemory
 from ruster.core.messages import Message, Role, ToolCall
 from ruster.core.ports import ChatModels
 from ruster.core.skills import SkillChooser
@@ -90,6 +92,7 @@ class Agent:
     clock: Clock
     skills: SkillChooser | None = None
     commands: ToolCommands | None = None
+    memory: TurnMemory | None = None
     ways: Ways = field(default_factory=Ways)
 
     def turn(self, given: TurnInput, host: TurnHost) -> Turn:
@@ -194,7 +197,7 @@ class Turn:
         window = await self._agent.models.context_size(given.model) or own.default_window_tokens
         notes = summary_message(given.notes, given.notes_origins) if given.notes else None
         opening = Opening(
-            own.system_prompt or SYSTEM_PROMPT, given.turns, notes, await self._choose_skills()
+            own.system_prompt or SYSTEM_PROMPT, given.turns, notes, await self._context()
         )
         conversation = Conversation(opening, window, own.reserve_tokens)
         fitted = conversation.fitted()
@@ -239,6 +242,24 @@ class Turn:
         opening = Opening(opening.system, opening.turns[count:], message, opening.context)
         return Conversation(opening, window, conversation.reserve)
 
+    async def _context(self) -> str:
+        """Return what stands with the message of this turn: memories, then skills."""
+        async with asyncio.TaskGroup() as looking:
+            memories = looking.create_task(self._remember())
+            skills = looking.create_task(self._choose_skills())
+        return "\n\n".join(part for part in (memories.result(), skills.result()) if part)
+
+    async def _remember(self) -> str:
+        """Have the memory find what fits the message, and return its part."""
+        memory, given = self._agent.memory, self._given
+        if memory is None:
+            return ""
+        visible = {message.content for turn in given.turns for message in turn}
+        brought = await memory.bring(given.scope, _said_last(given.turns[-1]), visible)
+        given.scope.taint.origins.update(brought.origins)
+        self._account.note_memories(brought)
+        return brought.prompt
+
     async def _choose_skills(self) -> str:
         """Have skills chosen for what the user said, tell of them, and return their part."""
         skills = self._agent.skills
@@ -254,6 +275,11 @@ class Turn:
         for one in choice.fresh:
             self.telling.skill(one.skill.name)
         return choice.prompt
+
+    def remember(self, messages: Sequence[Message]) -> None:
+        """Hand over to the memory what was said in the turn, once it has ended."""
+        if self._agent.memory is not None:
+            self._agent.memory.keep(self._given.scope, self.model, messages)
 
     # Between steps
 

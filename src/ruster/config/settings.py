@@ -11,6 +11,7 @@ from ruster.agent.settings import AgentSettings
 from ruster.engine.settings import EngineSettings
 from ruster.gateway.settings import ProxySettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
+from ruster.memory.settings import MemorySettings
 from ruster.modelstore.settings import ModelStoreSettings
 from ruster.sandbox.script_settings import ScriptSettings
 from ruster.sandbox.web_settings import WebSettings
@@ -63,6 +64,7 @@ class Settings(BaseModel):
     llm: LlmSettings = Field(default_factory=LlmSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     skills: SkillSettings = Field(default_factory=SkillSettings)
+    memory: MemorySettings = Field(default_factory=MemorySettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)

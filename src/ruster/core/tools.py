@@ -208,7 +208,8 @@ class Action:
     """A tool call as policy and approvals see it: the exact arguments, and what they would do.
 
     ``target`` is what it acts on, if it acts on one thing: a path, a host, a command line. A
-    ``confined`` action reaches nothing but the session's own work folder, whatever it does.
+    ``confined`` action reaches nothing but what is the session's own, whatever it does: its work
+    folder, its owner's memory.
     """
 
     tool: str

@@ -54,13 +54,19 @@ class _Turn:
     messages: tuple[Message, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    scope: TurnScope
+    ids: tuple[str, ...]
+
+
 class Keeper:
     """Takes turns and keeps them; ``settled`` waits until all are kept."""
 
     def __init__(self, memories: Memories, learner: Learner | None, max_waiting: int) -> None:
         self._memories = memories
         self._learner = learner
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: deque[_Turn | _Use] = deque()
         self._max_waiting = max_waiting
         self._worker: asyncio.Task[None] | None = None
         self._session = ""
@@ -68,14 +74,11 @@ class Keeper:
 
     def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
         """Take a turn that has ended; beyond the bound the oldest one that waits is left out."""
-        if self._closed:
-            return
-        if len(self._waiting) >= self._max_waiting:
-            left_out = self._waiting.popleft()
-            _log.warning("turn_not_remembered", turn=left_out.scope.turn)
-        self._waiting.append(_Turn(scope, model, tuple(messages)))
-        if self._worker is None:
-            self._worker = spawn(self._work(), name="keep turns in mind")
+        self._put(_Turn(scope, model, tuple(messages)))
+
+    def note_use(self, scope: TurnScope, ids: Sequence[str]) -> None:
+        """Note that records were shown in a turn, when there is time for it."""
+        self._put(_Use(scope, tuple(ids)))
 
     async def settled(self) -> None:
         """Return when nothing waits."""
@@ -99,6 +102,16 @@ class Keeper:
             await asyncio.wait({worker}, timeout=_PATIENCE_S)
             await cancel_and_wait(worker)
 
+    def _put(self, work: _Turn | _Use) -> None:
+        if self._closed:
+            return
+        if len(self._waiting) >= self._max_waiting:
+            left_out = self._waiting.popleft()
+            _log.warning("turn_not_remembered", turn=left_out.scope.turn)
+        self._waiting.append(work)
+        if self._worker is None:
+            self._worker = spawn(self._work(), name="keep turns in mind")
+
     async def _work(self) -> None:
         try:
             while self._waiting:
@@ -112,8 +125,17 @@ class Keeper:
             self._session = ""
             self._worker = None
 
-    async def _keep(self, turn: _Turn) -> None:
+    async def _keep(self, turn: _Turn | _Use) -> None:
         scope = turn.scope
+        if isinstance(turn, _Use):
+            for file in (
+                self._memories.owner_file(scope.owner),
+                self._memories.session_file(scope.folder),
+            ):
+                if file.exists():
+                    async with self._memories.lend(file) as store:
+                        await store.used(turn.ids)
+            return
         async with self._memories.lend(self._memories.session_file(scope.folder)) as store:
             await store.insert_many(_records(turn))
         if self._learner is None:

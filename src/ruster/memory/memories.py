@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -31,19 +31,21 @@ class _Open:
 
 
 class Memories:
-    """Lends memories by their folder. ``root`` has those of owners.
+    """Lends memories by their file. ``root`` has those of owners; ``first_use`` is told once.
 
     Of those that nobody holds, the least used are closed beyond ``max_open``.
     """
 
-    def __init__(self, root: Path, clock: Clock, max_open: int) -> None:
+    def __init__(
+        self, root: Path, clock: Clock, max_open: int, first_use: Callable[[], None] | None = None
+    ) -> None:
         self._root = root
+        self._first_use = first_use
         self._clock = clock
         self._max_open = max_open
         self._open: OrderedDict[Path, _Open] = OrderedDict()
         self._embedders: Sequence[Embedder] = ()
         self._reranker: Reranker | None = None
-        self._closed = False
 
     def use(self, embedders: Sequence[Embedder], reranker: Reranker | None) -> None:
         """Have all memories work with these models from now on."""
@@ -63,6 +65,9 @@ class Memories:
     @asynccontextmanager
     async def lend(self, file: Path) -> AsyncIterator[MemoryStore]:
         """Lend a memory, made if it is not there; raises MemoryError or StorageError."""
+        if self._first_use is not None:
+            first_use, self._first_use = self._first_use, None
+            first_use()
         entry = self._open.get(file)
         if entry is None:
             entry = self._open[file] = _Open()

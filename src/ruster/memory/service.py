@@ -6,7 +6,8 @@ covers both, and never another owner's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -25,7 +26,10 @@ from ruster.memory.search.query import Query
 from ruster.memory.settings import MemorySettings
 from ruster.memory.store import MemoryStore
 
-__all__ = ["MemoryService"]
+__all__ = ["FolderOf", "MemoryService"]
+
+FolderOf = Callable[[str], Path]
+"""Returns a session's folder by its key."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
 _CANDIDATES = 3
@@ -37,8 +41,11 @@ class MemoryService:
     ``core.ports.SessionState``.
     """
 
-    def __init__(self, memories: Memories, keeper: Keeper, settings: MemorySettings) -> None:
+    def __init__(
+        self, memories: Memories, keeper: Keeper, settings: MemorySettings, folder_of: FolderOf
+    ) -> None:
         self.memories = memories
+        self._folder_of = folder_of
         self._keeper = keeper
         self._settings = settings
 
@@ -51,12 +58,15 @@ class MemoryService:
             return Brought()
         try:
             query = Query(message, self._nothing, own.brought * _CANDIDATES)
-            hits = await self.search(scope.owner, scope.folder, query)
-            chosen = _within(self._fitting(message, hits, visible), own.brought_tokens)
-            await self._note_use(scope, chosen)
-        except RusterError as error:
-            _log.warning("memory_not_searched", session=scope.session_id, why=error.message)
-            return Brought(failure=error.message)
+            async with asyncio.timeout(own.bring_timeout_s):
+                hits = await self.search(scope.owner, scope.folder, query)
+        except (RusterError, TimeoutError) as error:
+            why = str(error) or f"it took longer than {own.bring_timeout_s:g} s"
+            _log.warning("memory_not_searched", session=scope.session_id, why=why)
+            return Brought(failure=why)
+        chosen = _within(self._fitting(message, hits, visible), own.brought_tokens)
+        if chosen:
+            self._keeper.note_use(scope, [hit.record.id for hit in chosen])
         return Brought(render(chosen), tuple(chosen))
 
     def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
@@ -86,9 +96,9 @@ class MemoryService:
         """Return what fits the query best; raises MemoryError or StorageError."""
         asked = Query(query, self._nothing, limit)
         hits = await self.search(scope.owner, scope.folder, asked)
-        await self._note_use(scope, hits)
         if not hits:
             return ()
+        self._keeper.note_use(scope, [hit.record.id for hit in hits])
         return [
             Recollection(line.removeprefix("- "), next(iter(hit.record.origins), None))
             for hit, line in zip(hits, render(hits).split("\n")[1:], strict=True)
@@ -126,9 +136,13 @@ class MemoryService:
             ]
 
     async def forget(self, session_key: str) -> None:
-        """Drop what a session's owner was told in it; its own memory goes with its folder."""
+        """Drop what a session's owner was told in it, and let go of its own memory.
+
+        The files of that go with the session's folder.
+        """
         owner = int(session_key.partition("/")[0])
         await self._keeper.drop(session_key)
+        await self.memories.release(self.memories.session_file(self._folder_of(session_key)))
         file = self.memories.owner_file(owner)
         if not file.exists():
             return
@@ -141,13 +155,6 @@ class MemoryService:
         """Keep what waits, then close all memories."""
         await self._keeper.aclose()
         await self.memories.aclose()
-
-    async def _note_use(self, scope: TurnScope, hits: Sequence[Hit]) -> None:
-        ids = [hit.record.id for hit in hits]
-        if ids:
-            async with self.stores(scope.owner, scope.folder) as stores:
-                for store in stores:
-                    await store.used(ids)
 
     def _fitting(self, message: str, hits: Sequence[Hit], visible: Collection[str]) -> list[Hit]:
         """Return the hits that are about the message and not before the model already.

@@ -24,6 +24,8 @@ class MemorySettings(BaseModel):
     least_fit: float = Field(default=0.34, ge=0, le=1)
     """What is brought shares at least this part of the message's telling words, or is as near to it
     in meaning (cosine)."""
+    bring_timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """A turn waits so many seconds for its memories, then does without."""
     max_open: int = Field(default=8, ge=1, le=256)
     """Memories of sessions and owners held open at once."""
     max_waiting: int = Field(default=256, ge=1, le=100_000)

@@ -87,6 +87,10 @@ class SessionStore:
             finally:
                 session.close()
 
+    def folder_of(self, owner: int, session_id: str) -> Path:
+        """Return where a session lies, or would lie; raises SessionError for a bad name."""
+        return self._folder(owner, session_id)
+
     def tell(self, owner: int, session_id: str, event: Event, turn: str) -> None:
         """Publish an event about a turn of an open session; raises SessionError, StorageError."""
         session = self._open.get((owner, session_id))

@@ -139,6 +139,8 @@ class TurnQueue:
             self._told = turn.told
         self._close(queued, ending, turn.model, running.cancel_reason)
         await queued.finished
+        if running.cancel_reason != "delete":
+            turn.remember(ledger.transcript.recent(1))
         ledger.stream.rotate_if_large()
 
     async def _ending(self, running: RunningTurn, turn: Turn) -> Ending:

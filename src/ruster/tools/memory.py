@@ -22,6 +22,7 @@ class Remember(TypedTool[_RememberArguments]):
     takes = _RememberArguments
     effects = frozenset({Effect.WRITES})
     main = "text"
+    confined = True
 
     def __init__(self, memory: MemoryPort) -> None:
         self._memory = memory
@@ -43,6 +44,7 @@ class Recall(TypedTool[_RecallArguments]):
     takes = _RecallArguments
     effects = frozenset({Effect.READS})
     main = "query"
+    confined = True
     paged = True
 
     def __init__(self, memory: MemoryPort) -> None:

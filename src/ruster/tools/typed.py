@@ -49,7 +49,8 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
 
     ``main`` is the argument meant by a bare text after ``/tool name``; the output of a ``paged``
     tool is bounded by its own arguments and shown in whole; a tool that ``waits`` for a person
-    takes nobody's turn meanwhile; a ``confined`` one reaches nothing but the session's work folder.
+    takes nobody's turn meanwhile; a ``confined`` one reaches nothing but the session's work folder
+    or its owner's memory.
     """
 
     name: ClassVar[str]
@@ -85,7 +86,7 @@ class TypedTool(ABC, Generic[_ArgumentsT]):
         return None
 
     def confines(self, arguments: _ArgumentsT, scope: TurnScope) -> bool:
-        """Whether a call reaches nothing but the session's work folder."""
+        """Whether a call reaches nothing but what is the session's own."""
         return self.confined
 
     @abstractmethod

@@ -103,7 +103,7 @@ class RulePolicy:
         if not effects:
             return Decision(ActionKind.ALLOW, "built in: computes", "it only computes")
         if facts.action.confined:
-            reason = "it reaches only the session's own work folder"
+            reason = "it reaches only what is the session's own"
             return Decision(ActionKind.ALLOW, "built in: confined", reason)
         readable = (facts.scope.folder, *self._folders)
         if effects == {Effect.READS} and any(facts.inside(folder) for folder in readable):
