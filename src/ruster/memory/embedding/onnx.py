@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxEmbedder"]
 
-_TEXTS_AT_ONCE = 256
+_TEXTS_AT_ONCE = 64
 
 
 class OnnxEmbedder:
@@ -50,10 +50,12 @@ class OnnxEmbedder:
         return vectors
 
     async def _embed(self, texts: Sequence[str]) -> list[list[float]]:
-        pooling = self._model.folder.pooling
-        rows = await self._model.step(partial(_tokens, texts, pooling == "last"))
+        pooling, most = self._model.folder.pooling, self._model.settings.batch_tokens
+        rows, found = await self._model.step(partial(_begin, texts, pooling, most))
+        if found is not None:
+            return fitted(found, len(texts), self.id)
         vectors: list[list[float]] = [[] for _ in rows]
-        for group in batches([len(row) for row in rows], self._model.settings.batch_tokens):
+        for group in batches([len(row) for row in rows], most):
             chosen = [rows[at] for at in group]
             found = await self._model.step(partial(_vectors, chosen, pooling))
             for at, vector in zip(group, fitted(found, len(group), self.id), strict=True):
@@ -61,12 +63,16 @@ class OnnxEmbedder:
         return vectors
 
 
-def _tokens(texts: Sequence[str], ends: bool, loaded: Loaded, stop: Stop) -> list[Tokens]:
+def _begin(
+    texts: Sequence[str], pooling: Pooling, most: int, loaded: Loaded, stop: Stop
+) -> tuple[list[Tokens], list[list[float]] | None]:
+    """Return the rows of all texts; and their vectors, if they are few enough for one step."""
     rows = []
     for text in texts:
         stop.check()
-        rows.append(loaded.coder.text(text, ends=ends))
-    return rows
+        rows.append(loaded.coder.text(text, ends=pooling == "last"))
+    fits = max(map(len, rows)) * len(rows) <= most
+    return rows, _vectors(rows, pooling, loaded, stop) if fits else None
 
 
 def _vectors(
