@@ -151,23 +151,32 @@ def _example_line(event: Event) -> str:
 
 
 def _settings_table(section: str, title: str, model: type[BaseModel], keys: Iterable[str]) -> str:
-    schema = model.model_json_schema(mode="validation")
     rows = []
     for key in keys:
         name = key.removeprefix(f"{section}.")
+        owner, field = _owner_of(model, name)
         rows.append(
             (
                 f"`{name}`",
-                _one_line(field_docs(model)[name]),
-                _setting_kind(name, schema),
+                _one_line(field_docs(owner)[field]),
+                _setting_kind(field, owner.model_json_schema(mode="validation")),
                 _setting_default(
-                    name, model.model_fields[name].get_default(call_default_factory=True)
+                    field, owner.model_fields[field].get_default(call_default_factory=True)
                 ),
                 f"`RUSTER_{key.upper().replace('.', '_')}`",
             )
         )
     head = ("Setting", "Meaning", "Type", "Default", "Environment")
     return f"### {title}\n\n{_one_line(model.__doc__)}\n\n{_table(head, rows)}"
+
+
+def _owner_of(model: type[BaseModel], name: str) -> tuple[type[BaseModel], str]:
+    """Return the model that a dotted name's last part is a field of, and that part."""
+    first, _, rest = name.partition(".")
+    inner = model.model_fields[first].annotation
+    if rest and isinstance(inner, type) and issubclass(inner, BaseModel):
+        return _owner_of(inner, rest)
+    return model, first
 
 
 def _setting_kind(name: str, schema: dict[str, Any]) -> str:
