@@ -35,6 +35,7 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
+from ruster.handlers.tool import ToolHandlers
 from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
@@ -247,6 +248,7 @@ class Daemon:
             model=ModelHandlers(self.services.store),
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
+            tool=ToolHandlers(self.store, self.tools.registry),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

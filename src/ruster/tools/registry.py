@@ -76,13 +76,21 @@ class ToolRegistry:
         return {
             name: entry
             for name, entry in sorted(everything.items())
-            if entry.permitted(scope) and (scope.attended or not entry.waits)
+            if entry.permitted(privileged=scope.privileged) and (scope.attended or not entry.waits)
+        }
+
+    def common(self, *, privileged: bool) -> Mapping[str, Entry]:
+        """Return the tools that a user has in every session, in order of names."""
+        return {
+            name: entry
+            for name, entry in self._entries.items()
+            if entry.permitted(privileged=privileged)
         }
 
     async def find(self, name: str, scope: TurnScope) -> Entry:
         """Return a tool; raises WrongUse with the names that come near."""
         entry = (await self._everything(scope)).get(name)
-        if entry is not None and entry.permitted(scope):
+        if entry is not None and entry.permitted(privileged=scope.privileged):
             return entry
         if entry is not None:
             raise ToolError(f"{name} is for the owner of this machine's ruster only")

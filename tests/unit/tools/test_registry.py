@@ -38,6 +38,30 @@ async def test_tools_are_listed_in_order_whatever_the_order_they_came_in(tmp_pat
     assert "mid-2" not in await registry.available(scope_in(tmp_path))
 
 
+async def test_what_every_session_has_is_told_without_one() -> None:
+    registry = registry_of(FakeTool("zeta"), FakeTool("alpha", effects=frozenset({Effect.READS})))
+    assert list(registry.common(privileged=True)) == ["alpha", "zeta"]
+    assert list(registry.common(privileged=False)) == ["zeta"]
+
+
+@pytest.mark.parametrize(
+    ("effects", "risk"),
+    [
+        ({Effect.NETWORK, Effect.SPENDS}, Risk.HIGH),
+        ({Effect.EXECUTES}, Risk.HIGH),
+        ({Effect.WRITES}, Risk.MEDIUM),
+        ({Effect.NETWORK}, Risk.MEDIUM),
+        ({Effect.READS}, Risk.LOW),
+        (set(), Risk.LOW),
+    ],
+)
+def test_the_risk_of_a_tool_that_tells_none_follows_from_its_effects(
+    effects: set[Effect], risk: Risk
+) -> None:
+    registry = registry_of(FakeTool("a", effects=frozenset(effects)))
+    assert registry.common(privileged=True)["a"].risk is risk
+
+
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "x" * 65, "umläut", "a/b", "a\n"])
 def test_names_outside_the_rule_are_refused(name: str) -> None:
     with pytest.raises(ToolError, match="may not be called"):
