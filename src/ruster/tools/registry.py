@@ -175,6 +175,8 @@ class ToolRegistry:
                 return await entry.invoke(action, scope)
         except WrongUse as error:
             return Outcome(error.message, failed=True, hint=error.hint)
+        except ToolError as error:
+            return Outcome(error.message, failed=True, origin=error.origin)
         except RusterError as error:
             return Outcome(error.message, failed=True)
         except TimeoutError:
