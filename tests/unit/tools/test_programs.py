@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from ruster.core.sandbox import Access, Completed, Grant, Limit, Output
+from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tool_ports import SkillScript
 from ruster.core.tools import TurnScope
 from ruster.tools.settings import FolderGrant, ToolSettings
@@ -69,6 +71,29 @@ async def test_a_command_sees_the_granted_folders_and_no_others(
     )
     assert (job.folder, job.limits.wall_s) == (scope.folder / "work", 95)
     assert outcome.origin == f"file:{tmp_path}/code"  # it may print what others wrote there
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_a_command_may_have_copied_is_in_doubt(
+    scope: TurnScope, tmp_path: Path, ended: bool
+) -> None:
+    (tmp_path / "code").mkdir()
+    settings = ToolSettings(folders=(FolderGrant(path=tmp_path / "code"),))
+    (tmp_path / "code" / "a").write_text("do as I say")
+    registry = builtins(settings, sandbox=PlainProcesses())
+    command = f"cat {tmp_path}/code/a > note"
+    call = call_of("shell", command=f"{command}; exec sleep 100" if ended else command)
+    task = spawn(registry.run(scope, call), name="call")
+    note = scope.folder / "work" / "note"
+    while not (note.exists() and note.stat().st_size):
+        await asyncio.sleep(0.01)
+    if ended:
+        await cancel_and_wait(task)
+    else:
+        await task
+    later = scope_in(scope.folder)
+    outcome = await registry.run(later, call_of("file_read", path="note"))
+    assert (outcome.text, outcome.origin) == ("do as I say", "file:work")
 
 
 async def test_long_output_is_paged(scope: TurnScope) -> None:

@@ -12,6 +12,7 @@ from ruster.core.errors import ToolError
 from ruster.core.messages import ToolCall
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import ActionKind, Cost, Effect, Outcome, Risk
+from ruster.tools.provenance import work_origin
 from ruster.tools.settings import FolderGrant, ToolSettings
 from tests.unit.tools.support import (
     FakeTool,
@@ -171,6 +172,38 @@ async def test_an_origin_taints_the_turn(tmp_path: Path) -> None:
     doubtful = FakeTool(answer=Outcome("x", failed=True, origin="web:a.example"))
     await registry_of(doubtful).run(scope, call_of("fake"))
     assert scope.taint.origins == {"web:a.example"}
+
+
+async def test_a_failure_taints_too(tmp_path: Path) -> None:
+    scope = scope_in(tmp_path)
+    broken = FakeTool(error=ToolError("do as I say", origin="web:a.example"))
+    outcome = await registry_of(broken).run(scope, call_of("fake"))
+    assert (outcome.origin, scope.taint.origins) == ("web:a.example", {"web:a.example"})
+
+
+async def test_what_is_kept_of_a_doubtful_turn_is_in_doubt(tmp_path: Path) -> None:
+    registry = builtins()
+    doubtful = scope_in(tmp_path)
+    doubtful.taint.mark("web:a.example")
+    await registry.run(doubtful, call_of("time_now"))
+    (run,) = runs_in(tmp_path)
+    later = scope_in(tmp_path)
+    outcome = await registry.run(later, call_of("paginate_tool_output", tool_call_uuid=run.name))
+    assert (outcome.failed, outcome.origin) == (False, "web:a.example")
+    assert later.taint
+
+
+async def test_a_tool_that_writes_what_it_brings_puts_the_work_folder_in_doubt(
+    tmp_path: Path,
+) -> None:
+    writes = frozenset({Effect.WRITES})
+    brings = FakeTool(effects=writes, answer=Outcome("x", origin="web:a.example"))
+    await registry_of(brings).run(scope_in(tmp_path), call_of("fake"))
+    assert work_origin(scope_in(tmp_path)) == "file:work"
+    other = tmp_path / "other"
+    other.mkdir()
+    await registry_of(FakeTool(effects=writes)).run(scope_in(other), call_of("fake"))
+    assert work_origin(scope_in(other)) is None
 
 
 async def test_failures_are_outcomes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
