@@ -111,8 +111,8 @@ class RunFolders:
 
     def _tidy(self, newest: Run) -> None:
         """Remove the oldest calls until the rest fits the bounds; the newest always stays."""
-        others = (it for it in os.scandir(newest.folder.parent) if it.name != newest.uuid)
-        found = [(_age(it.path), it.path) for it in others]
+        with os.scandir(newest.folder.parent) as entries:
+            found = [(_age(it.path), it.path) for it in entries if it.name != newest.uuid]
         size = _size(newest.folder)
         for kept, (_, path) in enumerate(sorted(found, reverse=True), 1):
             size += _size(Path(path))
@@ -143,6 +143,7 @@ def _age(path: str) -> int:
 
 def _size(folder: Path) -> int:
     try:
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     except FileNotFoundError:
         return 0

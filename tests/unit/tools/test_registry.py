@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -253,6 +256,19 @@ async def test_cancelling_passes_through(tmp_path: Path) -> None:
     assert tool.wait is not None
     tool.wait.set()  # and its place is free again
     assert not (await registry.run(scope_in(tmp_path), call_of("fake"))).failed
+
+
+async def test_calls_that_remove_each_others_folders_leave_no_descriptor(tmp_path: Path) -> None:
+    registry = registry_of(FakeTool(), settings=ToolSettings(kept_runs=1, parallel_calls=8))
+    scope = scope_in(tmp_path)
+    opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the count alone
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            await asyncio.gather(*(registry.run(scope, call_of("fake")) for _ in range(8)))
+        gc.collect()
+    assert [it.message for it in told if it.category is ResourceWarning] == []
+    assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208
 
 
 async def test_a_call_is_kept_in_a_folder_of_its_own(tmp_path: Path) -> None:
