@@ -297,6 +297,21 @@ async def test_no_order_of_a_stranger_comes_true(
     assert not list((house.world.config / "skills").glob("new-*"))
 
 
+async def test_programs_that_are_allowed_do_not_reach_our_own_files(folder: Path) -> None:
+    async with opened_world(folder) as world:
+        allowed = settings("auto_allow", _SILENCE_S)
+        async with (
+            running_daemon(folder, providers={"obedient": ObedientModel()}, **allowed),
+            RawClient(folder / "r.sock") as client,
+        ):
+            await client.ask({"action": "create", "session_id": "work"}, "created")
+            line = f"cat {world.config}/config.toml; echo x > {world.config}/policy.json"
+            told = await client.say("work", f"/tool shell {line}; cat {world.notes}/secret.txt")
+    assert NOTES_SECRET in told
+    assert CONFIG_SECRET not in told
+    assert not (world.config / "policy.json").exists()
+
+
 # The controls: what the tests above could not see, they would not tell
 
 

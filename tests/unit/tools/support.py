@@ -201,6 +201,7 @@ def builtins(
     sandbox: PlainProcesses | None = None,
     web: FakeWeb | None = None,
     asker: FakeAsker | None = None,
+    protected: tuple[Path, ...] = (),
 ) -> ToolRegistry:
     """Return a registry with the tools that come with ruster, all ports there but memory."""
     settings = settings or ToolSettings()
@@ -213,6 +214,7 @@ def builtins(
         asker=asker or FakeAsker(),
         sandbox=sandbox or PlainProcesses(dry=True),
         web=web or FakeWeb(),
+        protected=protected,
     )
     registry = ToolRegistry(Gate(rules or Rules(), Person()), runs, settings)
     registry.add(*builtin_tools(settings, ports))

@@ -73,6 +73,20 @@ async def test_a_command_sees_the_granted_folders_and_no_others(
     assert outcome.origin == f"file:{tmp_path}/code"  # it may print what others wrote there
 
 
+async def test_a_command_does_not_see_folders_with_files_of_rusters_own(
+    scope: TurnScope, tmp_path: Path
+) -> None:
+    for name in ("notes", "etc/ruster/skills"):
+        (tmp_path / name).mkdir(parents=True)
+    names = ("notes", "etc", "etc/ruster/skills", "session")
+    settings = ToolSettings(folders=tuple(FolderGrant(path=tmp_path / it) for it in names))
+    sandbox = PlainProcesses(dry=True)
+    registry = builtins(settings, sandbox=sandbox, protected=(tmp_path / "etc" / "ruster",))
+    await registry.run(scope, call_of("shell", command="make"))
+    (job,) = sandbox.jobs
+    assert [it.path for it in job.grants] == [scope.folder / "work", tmp_path / "notes"]
+
+
 @pytest.mark.parametrize("ended", [False, True])
 async def test_what_a_command_may_have_copied_is_in_doubt(
     scope: TurnScope, tmp_path: Path, ended: bool
