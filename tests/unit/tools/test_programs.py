@@ -87,6 +87,26 @@ async def test_a_command_does_not_see_folders_with_files_of_rusters_own(
     assert [it.path for it in job.grants] == [scope.folder / "work", tmp_path / "notes"]
 
 
+@pytest.mark.parametrize("kind", ["clean", "process"])
+async def test_git_runs_no_filter_that_a_repository_names(
+    scope: TurnScope, repository: Path, kind: str
+) -> None:
+    marker = repository.parent / "ran"
+    for name in ("x", 'a = "b".c'):
+        git(repository, "config", f"filter.{name}.{kind}", f"echo >> {marker}; cat")
+        git(repository, "config", f"filter.{name}.required", "true")
+    (repository / ".gitattributes").write_text("*.txt filter=x\n")
+    (repository / "a.txt").write_text("three\n")
+    registry = builtins(sandbox=PlainProcesses())
+    for tool in ("git_status", "git_diff"):
+        outcome = await registry.run(scope, call_of(tool, path="repo"))
+        assert not outcome.failed
+        assert ("+three" if tool == "git_diff" else " M a.txt") in outcome.text
+    assert not marker.exists()
+    subprocess.run(("git", "diff"), cwd=repository, capture_output=True, check=False)
+    assert marker.exists()  # the control: git itself does run them
+
+
 @pytest.mark.parametrize("ended", [False, True])
 async def test_what_a_command_may_have_copied_is_in_doubt(
     scope: TurnScope, tmp_path: Path, ended: bool
@@ -209,6 +229,7 @@ async def test_git_runs_nothing_a_repository_names(scope: TurnScope, repository:
     hook.chmod(0o755)
     (repository / ".gitattributes").write_text("*.txt diff=x\n")
     marker.unlink(missing_ok=True)
+    (repository / "a.txt").write_text("three\n")
     registry = builtins(sandbox=PlainProcesses())
     for call in (
         call_of("git_status", path="repo"),
