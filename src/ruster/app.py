@@ -185,7 +185,7 @@ class Daemon:
                 settings=self._settings.trust,
                 config=given.paths.config,
                 state=given.paths.state,
-                protected=(given.paths.config, given.paths.data, given.paths.cache),
+                protected=given.paths.own,
                 disk=given.disk,
                 committer=self._committer,
                 clock=given.clock,
@@ -203,6 +203,7 @@ class Daemon:
             skills=self.skills,
             conversation=conversing,
             asker=conversing,
+            protected=self._given.paths.own,
         )
         return ToolServices(self._settings, parts)
 
