@@ -63,6 +63,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"action": "skill_validate", "skill": "/home/me/skills/release-notes"},
         {"action": "skill_validate"},
     ],
+    "tool_list": [{"action": "tool_list"}, {"action": "tool_list", "session_id": "work"}],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -312,6 +313,26 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                     reason="the name 'notes' must be that of its folder or file, 'release-notes'",
                     severity="nonstandard",
                 )
+            ],
+        ),
+        events.ToolListing(
+            session_id=_WORK,
+            tools=[
+                events.ToolSummary(
+                    name="time_now",
+                    description="Tell the date and time.",
+                    effects=[],
+                    risk="low",
+                    parameters={"type": "object", "properties": {"zone": {"type": "string"}}},
+                ),
+                events.ToolSummary(
+                    name="get_current_time",
+                    description="Get the time of a city.",
+                    effects=["executes", "reads", "writes"],
+                    risk="medium",
+                    parameters={"type": "object", "properties": {"args": {"type": "array"}}},
+                    skill="clock",
+                ),
             ],
         ),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),

@@ -17,6 +17,7 @@ from tests.teaser import plugin as teaser
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our own options."""
     parser.addoption("--kills", type=int, default=200, help="rounds of kill -9 in tests/crash")
+    parser.addoption("--cancels", type=int, default=200, help="turns that are cancelled")
     teaser.add_options(parser)
 
 

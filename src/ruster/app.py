@@ -37,6 +37,7 @@ from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.memory_services import MemoryServices
+from ruster.handlers.tool import ToolHandlers
 from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
@@ -194,7 +195,7 @@ class Daemon:
                 settings=self._settings.trust,
                 config=given.paths.config,
                 state=given.paths.state,
-                protected=(given.paths.config, given.paths.data, given.paths.cache),
+                protected=given.paths.own,
                 disk=given.disk,
                 committer=self._committer,
                 clock=given.clock,
@@ -213,6 +214,7 @@ class Daemon:
             conversation=conversing,
             asker=conversing,
             memory=self.memory.service if self._settings.memory.enabled else None,
+            protected=self._given.paths.own,
         )
         return ToolServices(self._settings, parts)
 
@@ -263,6 +265,7 @@ class Daemon:
             model=ModelHandlers(self.services.store),
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
+            tool=ToolHandlers(self.store, self.tools.registry),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -39,7 +40,7 @@ _log = structlog.stdlib.get_logger("ruster.tools")
 
 @dataclass(frozen=True, slots=True)
 class ToolParts:
-    """What tools need of the rest of the house."""
+    """What tools need of the rest of the house; ``protected`` are ruster's own folders."""
 
     clock: Clock
     policy: Policy
@@ -48,6 +49,7 @@ class ToolParts:
     conversation: ConversationView
     asker: Asker
     memory: MemoryPort | None = None
+    protected: tuple[Path, ...] = ()
 
 
 class ToolServices:
@@ -68,6 +70,7 @@ class ToolServices:
             web=self.web,
             memory=parts.memory,
             scripts=ScriptFinder(parts.skills),
+            protected=parts.protected,
         )
         tools = tuple(builtin_tools(own, ports))
         of_skills = SkillTools(

@@ -186,9 +186,12 @@ class Turn:
     async def _answer_command(self) -> bool:
         """Answer a message that calls a tool by itself, without any model."""
         commands, said = self._agent.commands, _said_last(self._given.turns[-1])
-        if commands is None or (outcome := await commands.answer(self._given.scope, said)) is None:
+        if commands is None or (found := await commands.answer(self._given.scope, said)) is None:
             return False
-        self.telling.say(outcome.text)
+        if found.call is not None and found.outcome is not None:
+            took_s = self._agent.clock.monotonic() - self._began
+            self._account.note_call(found.call, found.outcome, round(took_s * 1000))
+        self.telling.say(found.text)
         return True
 
     async def _assemble(self) -> Conversation:

@@ -7,24 +7,26 @@ import asyncio
 from ruster.cli.keys import KeyReader
 from ruster.cli.question import is_cut, question_text
 from ruster.cli.terminal import red, visible
-from ruster.cli.views import View
 from ruster.client import Client
 from ruster.core.errors import RusterError
 from ruster.core.tasks import spawn
-from ruster.protocol.events import ApprovalQuestion, ApprovalRequired, ApprovalResolved
-from ruster.protocol.parsed import ParsedEvent
+from ruster.protocol.events import ApprovalQuestion, ApprovalResolved
 
-__all__ = ["AskingView", "KeyAnswers"]
+__all__ = ["KeyAnswers"]
 
 _SCOPES = {"y": "once", "s": "session", "a": "always"}
 _LABELS = {"y": "yes", "s": "yes, in this session", "a": "always", "n": "no", "v": "show all of it"}
 
 
 class KeyAnswers:
-    """Asks for a key as long as questions wait. The questions themselves others have shown."""
+    """Asks for a key as long as questions wait. The questions themselves others have shown.
 
-    def __init__(self, client: Client) -> None:
+    Whoever holds the lock ``terminal`` reads from it.
+    """
+
+    def __init__(self, client: Client, terminal: asyncio.Lock | None = None) -> None:
         self._client = client
+        self._terminal = terminal or asyncio.Lock()
         self._keys = KeyReader()
         self._waiting: dict[str, ApprovalQuestion] = {}
         self._worker: asyncio.Task[None] | None = None
@@ -53,12 +55,18 @@ class KeyAnswers:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                self._current, asked = next(iter(self._waiting.items()))
-                key = await self._key(asked)
-                if self._waiting.pop(self._current, None) is not None and key:
-                    await self._answer(asked, key)
+                async with self._terminal:
+                    await self._work_once()
         finally:
             self._worker = None
+
+    async def _work_once(self) -> None:
+        """Ask for a key for the oldest question, if one still waits."""
+        if self._waiting:
+            self._current, asked = next(iter(self._waiting.items()))
+            key = await self._key(asked)
+            if self._waiting.pop(self._current, None) is not None and key:
+                await self._answer(asked, key)
 
     async def _key(self, asked: ApprovalQuestion) -> str:
         """Return what was pressed; empty when the question is closed, or stdin."""
@@ -84,20 +92,3 @@ class KeyAnswers:
                 await self._client.approve(asked.approval_id, _SCOPES[key])
         except RusterError as error:
             print(red(visible(error.message)), flush=True)
-
-
-class AskingView:
-    """A view in which questions are answered with a key."""
-
-    def __init__(self, view: View, answers: KeyAnswers) -> None:
-        self._view = view
-        self._answers = answers
-
-    def show(self, parsed: ParsedEvent) -> None:
-        self._view.show(parsed)
-        if isinstance(parsed.event, (ApprovalRequired, ApprovalResolved)):
-            self._answers.take(parsed.event)
-
-    def close(self) -> None:
-        self._answers.close()
-        self._view.close()

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 from ruster.cli.question import question_text, safe
 from ruster.cli.terminal import dim, red, visible
 from ruster.protocol import events
 
 __all__ = ["aside"]
 
-_MAX_ARGUMENTS = 60
+_MAX_CHARS = 60
 
 
 def aside(event: events.Event) -> str:
     """Word what happens beside the answer; nothing for what a person need not see."""
     match event:
-        case events.ToolCallEvent(tool=tool, arguments=arguments, phase="start"):
-            return dim(visible(f"[{tool} {_short(json.dumps(arguments, ensure_ascii=False))}]"))
-        case events.ToolCallEvent(tool=tool, result_preview=preview):
-            return dim(visible(f"[{tool}: {_short(preview or '')}]"))
         case events.ApprovalRequired():
             return question_text(event)
         case events.ApprovalResolved(state=state, by=by):
             return dim(f"[{state}: {safe(by)}]")
-        case events.Question(question=question):
-            return visible(question)
         case events.SkillUsed(skill=skill, result=result):
             return dim(visible(f"[skill {skill}: {_short(result)}]"))
         case events.NoticeEvent(message=message):
@@ -40,4 +32,4 @@ def aside(event: events.Event) -> str:
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _MAX_ARGUMENTS else line[: _MAX_ARGUMENTS - 1] + "…"
+    return line if len(line) <= _MAX_CHARS else line[: _MAX_CHARS - 1] + "…"

@@ -25,7 +25,7 @@ from ruster.cli.turns import Outcome, TurnRun
 from ruster.cli.views import AnswerView, JsonView, View
 from ruster.client import Client
 
-__all__ = ["ask"]
+__all__ = ["answer_once", "ask"]
 
 _STATUS: dict[Outcome, int] = {
     "done": 0,
@@ -53,6 +53,11 @@ def ask(
     if not text.strip():
         raise typer.BadParameter("say what to ask, or pipe it in", param_hint="MESSAGE")
     view: View = JsonView() if as_json else AnswerView()
+    return answer_once(socket, session, model, text, view)
+
+
+def answer_once(socket: str | None, session: str, model: str | None, text: str, view: View) -> int:
+    """Send one message, show what comes, and return the exit status."""
     return _STATUS[asyncio.run(_ask(socket_path(socket), session, model, text, view))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from ruster.cli.lines import PipedLines
 from ruster.cli.location import history_file, socket_path
 from ruster.cli.options import DEFAULT_SESSION, JsonOption, ModelOption, SessionOption, SocketOption
 from ruster.cli.prompt import TypedLines
-from ruster.cli.slash import SLASH, run_slash
+from ruster.cli.slash import completions, is_for_agent, run_slash
 from ruster.cli.terminal import is_terminal, printable, red, visible
 from ruster.client import Client
 from ruster.core.errors import RusterError
@@ -47,13 +48,15 @@ def chat(
 async def _chat(path: Path, session: str, model: str | None, as_json: bool) -> int:
     typed = sys.stdin.isatty() and is_terminal() and not as_json
     async with Client(path, patience_s=_PATIENCE_S) as client:
-        talk = Conversation(client, on_terminal=typed, as_json=as_json)
+        lines = TypedLines(history_file(), lambda: completions(talk)) if typed else None
+        talk = Conversation(client, lines, as_json=as_json)
         await talk.enter(session, model)
-        lines: _Lines = TypedLines(history_file(), SLASH) if typed else PipedLines()
         if typed:
+            with contextlib.suppress(RusterError):  # they are only for completion yet
+                await talk.learn_skills()
             print(f"session {session}, model {printable(talk.model)}; /help for help")
         try:
-            return await _converse(talk, lines)
+            return await _converse(talk, lines or PipedLines())
         finally:
             await talk.leave()
 
@@ -65,9 +68,9 @@ async def _converse(talk: Conversation, lines: _Lines) -> int:
         if text in _LEAVE:
             break
         try:
-            if text.startswith("/"):
+            if text.startswith("/") and not await is_for_agent(talk, text):
                 await run_slash(talk, text)
-            elif text and await talk.say(line) == "failed":
+            elif text and await talk.say(text if text.startswith("/") else line) == "failed":
                 status = FAILED
         except EOFError:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from ruster.cli.approving import AskingView, KeyAnswers
+from ruster.cli.asking import AnswerLines, AskingView
 from ruster.cli.terminal import dim, visible
 from ruster.cli.turns import Outcome, TurnRun
 from ruster.cli.views import AnswerView, JsonView, TurnView, View
@@ -16,18 +16,22 @@ from ruster.protocol.events import Event, NoticeEvent, Proactive
 
 __all__ = ["Conversation"]
 
+_PAGE = 500
 _LABEL = "\x1b[1mAI > \x1b[0m"
 
 
 class Conversation:
-    """One person talking in one session at a time."""
+    """One person talking in one session at a time; with ``lines`` at a terminal."""
 
-    def __init__(self, client: Client, *, on_terminal: bool, as_json: bool) -> None:
+    def __init__(self, client: Client, lines: AnswerLines | None, *, as_json: bool) -> None:
         self.client = client
         self.session_id = ""
         self.model = ""
         self.think = True
-        self.on_terminal = on_terminal
+        self.skills: set[str] = set()
+        """Names of skills, as far as they are known."""
+        self.on_terminal = lines is not None
+        self._lines = lines
         self._as_json = as_json
         self._listening: asyncio.Task[None] | None = None
         self._answering = False
@@ -53,19 +57,38 @@ class Conversation:
         """Send a message and show the answer; raises RusterError if it cannot be sent."""
         self._answering = True
         try:
-            return await TurnRun(self.client, self.session_id, self._view()).run(message)
+            return await self._say(message)
         finally:
             self._answering = False
             for line in self._unsaid:
                 print(line)
             self._unsaid.clear()
 
-    def _view(self) -> View:
-        if self._as_json:
-            return JsonView()
-        if not self.on_terminal:
-            return AnswerView()
-        return AskingView(TurnView(_LABEL, think=self.think), KeyAnswers(self.client))
+    async def learn_skills(self) -> None:
+        """Ask which skills there are; raises RusterError."""
+        names: set[str] = set()
+        offset, total = 0, 1
+        while offset < total:
+            page = await self.client.skill_list(limit=_PAGE, offset=offset)
+            names.update(skill.name for skill in page.skills if not skill.banned)
+            offset, total = offset + _PAGE, page.total
+        self.skills = names
+
+    async def has_skill(self, name: str) -> bool:
+        """Whether there is a skill of that name; raises RusterError."""
+        if name not in self.skills:  # it may have come since
+            await self.learn_skills()
+        return name in self.skills
+
+    async def _say(self, message: str) -> Outcome:
+        if self._lines is None:
+            return await self._run(message, JsonView() if self._as_json else AnswerView())
+        shown = TurnView(_LABEL, think=self.think)
+        async with AskingView(shown, self.client, self.session_id, self._lines) as view:
+            return await self._run(message, view)
+
+    async def _run(self, message: str, view: View) -> Outcome:
+        return await TurnRun(self.client, self.session_id, view).run(message)
 
     async def _listen(self, session_id: str) -> None:
         """Show what the agent says unasked, and what a person should know."""

@@ -53,6 +53,10 @@ _SKILLS = {
     "ban": Entry("Never use a skill.", "ruster.cli.skills:ban"),
     "unban": Entry("Let a skill be used again.", "ruster.cli.skills:unban"),
 }
+_TOOLS = {
+    "list": Entry("List what the agent can do.", "ruster.cli.tools:list_tools"),
+    "run": Entry("Run a tool without any model.", "ruster.cli.tools:run"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -62,11 +66,14 @@ _PROXY = {"serve": Entry("Run an LLM proxy until it is told to stop.", "ruster.c
 COMMANDS = {
     "chat": Entry("Talk to the agent.", "ruster.cli.chat:chat"),
     "ask": Entry("Ask once and print the answer.", "ruster.cli.ask:ask"),
+    "send": Entry("Say something without waiting.", "ruster.cli.send:send"),
     "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),
+    "why": Entry("Tell how an answer came about.", "ruster.cli.why:why"),
     "sessions": Entry("List, show, delete and export sessions.", entries=_SESSIONS),
     "models": Entry("List, fetch, check and remove models.", entries=_MODELS),
     "approvals": Entry("See and answer what tools ask for.", entries=_APPROVALS),
     "skills": Entry("Look at, check, add and ban skills.", entries=_SKILLS),
+    "tools": Entry("See and run what the agent can do.", entries=_TOOLS),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "doctor": Entry("Check what ruster needs; say what is missing.", "ruster.cli.doctor:doctor"),
     "config": Entry("Read and change settings.", entries=_CONFIG),

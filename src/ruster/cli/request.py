@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ruster.cli.location import socket_path
+from ruster.cli.options import DEFAULT_SESSION
 from ruster.cli.terminal import write_line
 from ruster.client.sync import SyncClient
-from ruster.core.errors import ProtocolError
+from ruster.core.errors import ProtocolError, SessionError
 from ruster.protocol.events import Event
 
-__all__ = ["request"]
+__all__ = ["ensure_session", "request"]
 
 _Reply = TypeVar("_Reply", bound=Event)
 
@@ -27,3 +28,13 @@ def request(
     if not isinstance(parsed.event, kind):
         raise ProtocolError(f"the daemon answered {parsed.event.event!r}; is it another version?")
     return parsed.event
+
+
+def ensure_session(session: str, socket: str | None) -> None:
+    """Create the default session where a person has never talked yet."""
+    if session == DEFAULT_SESSION:
+        with SyncClient(socket_path(socket)) as client:
+            try:
+                client.call("history", session_id=session, limit=1)
+            except SessionError:
+                client.call("create", session_id=session)

@@ -7,13 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ruster.cli.location import socket_path
 from ruster.cli.options import DEFAULT_SESSION, JsonOption, SessionOption, SocketOption
-from ruster.cli.request import request
+from ruster.cli.request import ensure_session, request
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import printable
-from ruster.client.sync import SyncClient
-from ruster.core.errors import SessionError
 from ruster.protocol.events import (
     SkillAdded,
     SkillBanned,
@@ -149,7 +146,7 @@ def dry_run(
     as_json: JsonOption = False,
 ) -> None:
     """Tell which skills a message would bring in, and why."""
-    _ensure(session, socket)
+    ensure_session(session, socket)
     report = request(
         socket,
         SkillDryRunReport,
@@ -174,16 +171,6 @@ def dry_run(
         print("no skill fits; no model was asked" if report.asked is None else "no skill fits")
     if report.failure is not None:
         print(f"{printable(report.asked or '')} could not choose: {printable(report.failure)}")
-
-
-def _ensure(session: str, socket: str | None) -> None:
-    """Create the default session where a person has never talked yet."""
-    if session == DEFAULT_SESSION:
-        with SyncClient(socket_path(socket)) as client:
-            try:
-                client.call("history", session_id=session, limit=1)
-            except SessionError:
-                client.call("create", session_id=session)
 
 
 def _row(skill: SkillSummary) -> tuple[str, str, str]:

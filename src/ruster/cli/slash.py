@@ -10,9 +10,11 @@ from ruster.cli.sessions import record_lines
 from ruster.cli.status import status_rows
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import printable
+from ruster.cli.why import print_why
 
-__all__ = ["SLASH", "Slash", "run_slash"]
+__all__ = ["SLASH", "Slash", "completions", "is_for_agent", "run_slash"]
 
+_TOOL = "/tool"
 _HISTORY_RECORDS = 20
 _Run = Callable[[Conversation, str], Awaitable[None]]
 
@@ -26,7 +28,10 @@ class Slash:
 
 
 async def _help(talk: Conversation, argument: str) -> None:
-    print_rows(("Command", "Does"), [(name, slash.help) for name, slash in SLASH.items()])
+    rows = [(name, slash.help) for name, slash in SLASH.items()]
+    rows.append((_TOOL, "[NAME ARGUMENTS] list the tools, or run one without any model"))
+    rows.append(("/SKILL", "MESSAGE say something with a skill; rusterctl skills list names them"))
+    print_rows(("Command", "Does"), rows)
     print("Alt-Enter, or Enter after \\, begins a new line; Ctrl-C cancels the running turn.")
 
 
@@ -77,6 +82,10 @@ async def _status(talk: Conversation, argument: str) -> None:
     print_rows(("What", "Value"), status_rows(await talk.client.status()))
 
 
+async def _why(talk: Conversation, argument: str) -> None:
+    print_why(await talk.client.why(talk.session_id, argument or None))
+
+
 async def _cancel(talk: Conversation, argument: str) -> None:
     report = await talk.client.cancel(talk.session_id, queued=True)
     print("cancelled" if report.cancelled or report.dropped else "no turn is running")
@@ -99,12 +108,29 @@ SLASH = {
     "/switch": Slash("NAME go to another session", _switch),
     "/new": Slash("[NAME] begin a new session", _new),
     "/history": Slash("[N] the last records of this session", _history),
+    "/why": Slash("[TURN] how the last answer came about, or that of a turn", _why),
     "/status": Slash("how the daemon is", _status),
     "/cancel": Slash("end whatever runs or waits in this session", _cancel),
     "/think": Slash("on|off show the model's thoughts", _think),
     "/quit": Slash("leave; so do exit, quit and Ctrl-D", _quit),
 }
 """The commands, in the order of the help."""
+
+
+def completions(talk: Conversation) -> list[str]:
+    """Name everything that may stand after a slash."""
+    return [*SLASH, _TOOL, *(f"/{name}" for name in talk.skills)]
+
+
+async def is_for_agent(talk: Conversation, line: str) -> bool:
+    """Whether a line that begins with a slash is a message: it calls a tool, or names a skill.
+
+    Raises RusterError.
+    """
+    name = line.split(maxsplit=1)[0]
+    if name in SLASH:
+        return False
+    return name == _TOOL or await talk.has_skill(name.removeprefix("/"))
 
 
 async def run_slash(talk: Conversation, line: str) -> None:

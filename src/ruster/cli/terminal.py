@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 import sys
 
-__all__ = ["clean_argument", "dim", "is_terminal", "printable", "red", "visible", "write_line"]
+from rich.cells import cell_len, get_character_cell_size
+
+__all__ = [
+    "clean_argument",
+    "dim",
+    "fit",
+    "is_terminal",
+    "printable",
+    "red",
+    "visible",
+    "write_line",
+]
 
 _RISKY = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -30,6 +41,18 @@ def printable(text: str) -> str:
 def is_terminal() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout.isatty()
+
+
+def fit(text: str, columns: int) -> str:
+    """Return one line of text, cut where it would not fit into so many columns of a terminal."""
+    if cell_len(text) <= columns:
+        return text
+    taken = 0
+    for index, char in enumerate(text):
+        taken += get_character_cell_size(char)
+        if taken >= columns:
+            return text[:index] + "…"
+    return text
 
 
 def dim(text: str) -> str:

@@ -100,6 +100,16 @@ class Client:
         finally:
             self._board.remove(session_id, turn)
 
+    async def submit(self, session_id: str, message: str, mode: Mode = "queue") -> str:
+        """Send a message and return the turn it belongs to; its answer is not waited for.
+
+        While the agent waits for the answer to a question, the message is that answer.
+        """
+        async with contextlib.aclosing(self.send(session_id, message, mode)) as turn:
+            async for accepted in turn:
+                return accepted.turn or ""
+        raise DaemonUnreachable("the session was left before it accepted the message")
+
     async def cancel(
         self, session_id: str, turn: str | None = None, *, queued: bool = False
     ) -> events.CancelReport:
@@ -139,6 +149,13 @@ class Client:
         return await self._call(
             events.HistoryPage, "history", session_id=session_id, limit=limit, offset=offset
         )
+
+    async def why(self, session_id: str, turn: str | None = None) -> events.Why:
+        """Ask how the answer of a turn came about; without ``turn``, of the last that ended.
+
+        Raises SessionError (``turn_not_found``).
+        """
+        return await self._call(events.Why, "why", session_id=session_id, turn=turn)
 
     async def attach(
         self, session_id: str, since: int | None = None
@@ -214,6 +231,18 @@ class Client:
         """Take in models that lie on this machine already, without copying them."""
         command = {"action": "model_import", "path": path, "source": source, "name": name}
         return _expect(await self._uplink.call(command), events.ModelsImported)
+
+    async def skill_list(
+        self, session_id: str | None = None, *, limit: int = 200, offset: int = 0
+    ) -> events.SkillListing:
+        """List the installed skills in order of name, and those a session has."""
+        return await self._call(
+            events.SkillListing, "skill_list", session_id=session_id, limit=limit, offset=offset
+        )
+
+    async def tool_list(self, session_id: str | None = None) -> events.ToolListing:
+        """List the tools; with a session, also those of its skills."""
+        return await self._call(events.ToolListing, "tool_list", session_id=session_id)
 
     async def config_get(self, key: str) -> events.ConfigValue:
         """Read one setting."""

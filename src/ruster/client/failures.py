@@ -27,9 +27,10 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "reader_stalled",
     ),
     SessionError: (
-        "shutting_down", "session_not_found", "session_limit", "queue_full", "message_too_large",
-        "not_attached", "cursor_invalid", "cursor_expired", "not_permitted", "message_expired",
-        "answer_too_large", "approval_not_found", "approval_closed", "approval_scope",
+        "shutting_down", "session_not_found", "session_limit", "turn_not_found", "queue_full",
+        "message_too_large", "not_attached", "cursor_invalid", "cursor_expired", "not_permitted",
+        "message_expired", "answer_too_large", "approval_not_found", "approval_closed",
+        "approval_scope",
     ),
     StorageError: ("storage_failed", "disk_full", "storage_read_only"),
     ConfigError: ("config_invalid", "config_unknown", "manifest_invalid", "policy_invalid"),
@@ -39,7 +40,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "provider_protocol", "provider_mismatch", "provider_missing", "provider_broken",
         "provider_rejected", "provider_unauthorized", "provider_key_missing", "provider_quota",
         "provider_blocked", "provider_resting", "pull_interrupted", "tools_unsupported",
-        "schema_unsupported", "engine_missing",
+        "schema_unsupported", "engine_missing", "budget_exhausted",
     ),
     ModelError: (
         "model_not_found", "model_failed", "model_damaged", "model_unknown", "model_unreadable",
@@ -57,7 +58,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (
-        "tool_failed", "too_many_rounds", "sandbox_missing", "sandbox_refused", "sandbox_failed",
+        "tool_failed", "too_many_rounds", "tool_loop",
+        "sandbox_missing", "sandbox_refused", "sandbox_failed",
         "url_refused", "fetch_timeout", "fetch_too_large", "fetch_failed", "script_invalid",
         "script_failed", "script_timeout", "script_memory", "script_busy", "scripts_missing",
         "approval_used", "approval_mismatch", "approval_impossible",

@@ -37,6 +37,11 @@ class Paths:
         )
 
     @property
+    def own(self) -> tuple[Path, ...]:
+        """All folders that are ruster's own."""
+        return self.config, self.data, self.cache
+
+    @property
     def config_file(self) -> Path:
         """The user's settings; written once, on the first run."""
         return self.config / "config.toml"

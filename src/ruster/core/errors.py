@@ -106,9 +106,23 @@ class EngineCrashed(ModelError):
 
 
 class ToolError(RusterError):
-    """A tool failed or does not exist."""
+    """A tool failed or does not exist.
+
+    ``origin`` names whose words the message may hold beside ours, such as ``web:example.com``.
+    """
 
     default_code = "tool_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retryable: bool = False,
+        origin: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retryable=retryable)
+        self.origin = origin
 
 
 class SkillError(RusterError):

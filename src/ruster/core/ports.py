@@ -230,7 +230,8 @@ class WebFetcher(Protocol):
         """Send a GET, HEAD or POST to a public web server and follow its redirects.
 
         ``headers`` and ``body`` stay with the first origin. Raises ToolError: ``url_refused`` for
-        what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``.
+        what must not be asked, ``fetch_timeout``, ``fetch_too_large``, ``fetch_failed``; with the
+        ``origin`` of a server that was asked.
         """
         ...
 
@@ -242,6 +243,7 @@ class ScriptRunner(Protocol):
         """Call the script's ``main(args)`` or ``main()``; cancelling ends it at once.
 
         Raises ToolError: ``script_invalid``, ``script_failed``, ``script_timeout``,
-        ``script_memory``, ``script_busy``, ``scripts_missing``.
+        ``script_memory``, ``script_busy``, ``scripts_missing``; with the ``origin`` of text that
+        the script has seen.
         """
         ...

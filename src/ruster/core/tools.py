@@ -17,6 +17,7 @@ from ruster.core.messages import Message, ToolCall, ToolSpec
 __all__ = [
     "Action",
     "ActionKind",
+    "Answered",
     "Approver",
     "Cost",
     "Decision",
@@ -183,10 +184,19 @@ class ToolSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a message that calls a tool; without a call it is about the calling itself."""
+
+    text: str
+    call: ToolCall | None = None
+    outcome: Outcome | None = None
+
+
 class ToolCommands(Protocol):
     """Calls written as text: ``/tool NAME ARGUMENTS``."""
 
-    async def answer(self, scope: TurnScope, text: str) -> Outcome | None:
+    async def answer(self, scope: TurnScope, text: str) -> Answered | None:
         """Run what a person's message calls, or None if it is any other message."""
         ...
 

@@ -15,6 +15,7 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
+from ruster.handlers.tool import ToolHandlers
 from ruster.protocol import commands
 
 __all__ = ["Dispatcher", "UseCases"]
@@ -33,6 +34,7 @@ class UseCases:
     model: ModelHandlers
     approval: ApprovalHandlers
     skill: SkillHandlers
+    tool: ToolHandlers
 
 
 class Dispatcher:
@@ -69,6 +71,7 @@ class Dispatcher:
             commands.SkillBan: cases.skill.ban,
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
+            commands.ToolList: cases.tool.list,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,

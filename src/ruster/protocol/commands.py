@@ -56,6 +56,7 @@ __all__ = [
     "SkillUnban",
     "SkillValidate",
     "Status",
+    "ToolList",
     "Why",
 ]
 
@@ -429,6 +430,20 @@ class SkillValidate(SkillCommand):
     """The name of an installed skill, or the absolute path of a folder or file; else all."""
 
 
+class ToolList(CommandBase):
+    """Tell which tools there are.
+
+    Users other than the daemon's own and root are told of what they may use: tools without
+    effects.
+    """
+
+    action: Literal["tool_list"] = "tool_list"
+    session_id: SessionId | None = None
+    """A session of the caller; then the tools of its skills are told as well."""
+    owner: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    """Another user's uid, for the daemon's own user and root; others may only name themselves."""
+
+
 class Ping(CommandBase):
     """Ask whether the daemon listens."""
 
@@ -464,6 +479,7 @@ Command = (
     | SkillBan
     | SkillUnban
     | SkillValidate
+    | ToolList
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -504,6 +520,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         SkillBan,
         SkillUnban,
         SkillValidate,
+        ToolList,
         ConfigGet,
         ConfigSet,
         ConfigList,

@@ -88,27 +88,33 @@ class GuardedWeb:
             raise refused(f"the method {method!r} is not used")
         if len(body) > _MAX_SENT_BYTES:
             raise refused(f"more than {_MAX_SENT_BYTES} bytes are not sent")
+        asked: list[str] = []
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                return await self._follow(step)
+                return await self._follow(step, asked)
+        except ToolError as error:
+            error.origin = _origin(asked)
+            raise
         except (TimeoutError, httpx.TimeoutException):
             message = f"{step.target.host} took longer than {self._settings.timeout_s:g} s"
             raise ToolError(message, code="fetch_timeout", retryable=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
             message = f"{step.target.host} cannot be asked: {str(error) or type(error).__name__}"
-            raise ToolError(message, code="fetch_failed") from None
+            raise ToolError(message, code="fetch_failed", origin=_origin(asked)) from None
 
-    async def _follow(self, step: _Step) -> WebAnswer:
+    async def _follow(self, step: _Step, asked: list[str]) -> WebAnswer:
         for _ in range(self._settings.max_redirects + 1):
-            answer = await self._ask(step)
+            answer = await self._ask(step, asked)
             if isinstance(answer, WebAnswer):
                 return answer
             step = answer
         raise refused(f"it was redirected more than {self._settings.max_redirects} times")
 
-    async def _ask(self, step: _Step) -> WebAnswer | _Step:
+    async def _ask(self, step: _Step, asked: list[str]) -> WebAnswer | _Step:
+        """Make one request, and note in ``asked`` who may have said something from now on."""
         addresses = await self._check.addresses(step.target)
         verify = await self._certificates(step.target)
+        asked.append(step.target.host)
         async with self._connect(addresses, verify) as transport:
             response = await transport.handle_async_request(
                 httpx.Request(
@@ -151,6 +157,11 @@ class GuardedWeb:
         if self._verify is None:
             self._verify = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
         return self._verify
+
+
+def _origin(asked: Sequence[str]) -> str | None:
+    """Name the origin of a failure: places and broken answers are told in the server's words."""
+    return f"web:{asked[-1]}" if asked else None
 
 
 def _redirected(step: _Step, response: httpx.Response) -> _Step:

@@ -162,11 +162,16 @@ class _Host:
         if self._left <= 0:
             raise ToolError("the script has used up its requests to the web")
         self._left -= 1
-        answer = await self._web.fetch(
-            ask.arguments[0],
-            method="POST" if post else "GET",
-            body=ask.arguments[1].encode() if post else b"",
-        )
+        try:
+            answer = await self._web.fetch(
+                ask.arguments[0],
+                method="POST" if post else "GET",
+                body=ask.arguments[1].encode() if post else b"",
+            )
+        except ToolError as error:
+            if error.origin is not None:
+                self.origins.add(error.origin)
+            raise
         self.origins.add(answer.origin)
         if answer.status >= 400:
             raise ToolError(f"{answer.url} answered with status {answer.status}")
@@ -176,5 +181,6 @@ class _Host:
 def _result(frame: Done | Failed, origins: tuple[str, ...]) -> ScriptResult:
     if isinstance(frame, Failed):
         where = f", line {frame.line}" if frame.line else ""
-        raise ToolError(f"the script failed{where}: {frame.message}", code=frame.code)
+        message = f"the script failed{where}: {frame.message}"
+        raise ToolError(message, code=frame.code, origin=next(iter(origins), None))
     return ScriptResult(frame.text, tuple(frame.log), frame.printed, origins)

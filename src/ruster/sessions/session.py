@@ -18,6 +18,7 @@ from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
 from ruster.core.messages import Message, Role
 from ruster.core.ports import SessionState
+from ruster.core.tools import TurnScope
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
 from ruster.protocol.events import Event, NoticeEvent, Question
@@ -26,6 +27,7 @@ from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
 from ruster.sessions.records import End, Ending
 from ruster.sessions.running import CancelReason, QueuedTurn, RunningTurn
+from ruster.sessions.scope import turn_scope
 from ruster.sessions.settings import SessionSettings
 from ruster.sessions.stream import EventStream, Subscriber
 from ruster.sessions.transcript import Transcript
@@ -189,6 +191,10 @@ class Session:
     def resume(self, queued: QueuedTurn) -> None:
         """Queue an accepted turn that was not answered before the last stop."""
         self._turns.add(queued)
+
+    def scope(self) -> TurnScope:
+        """Return what a turn would be run with that began now."""
+        return turn_scope(self._ledger, self.info, new_id("t"))
 
     def notice(self, code: str, message: str) -> NoticeEvent:
         """Make a notice of this session."""

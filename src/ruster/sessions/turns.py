@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from ruster.agent.turn import Agent, Turn, TurnInput
 from ruster.core.errors import RusterError
 from ruster.core.inference import FinishReason
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.core.tools import TurnScope
 from ruster.protocol.codec import error_event
 from ruster.protocol.events import Cancelled, Response
-from ruster.sessions.info import SessionInfo, session_key
+from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
 from ruster.sessions.records import End, Ending
 from ruster.sessions.running import CancelReason, QueuedTurn, RunningTurn
+from ruster.sessions.scope import turn_scope
 
 __all__ = ["TurnCounts", "TurnQueue"]
 
@@ -172,23 +171,13 @@ class TurnQueue:
         self._ledger.close(queued, ending, event, model)
 
     def _input(self, queued: QueuedTurn) -> TurnInput:
-        info = self._info()
-        ledger = self._ledger
-        scope = TurnScope(
-            session_id=ledger.session_id,
-            session_key=session_key(info.owner, ledger.session_id),
-            turn=queued.id,
-            owner=info.owner,
-            privileged=info.owner in (0, os.geteuid()),
-            folder=ledger.folder,
-            presence=lambda: ledger.stream.attended,
-        )
+        info, transcript = self._info(), self._ledger.transcript
         return TurnInput(
-            scope=scope,
+            scope=turn_scope(self._ledger, info, queued.id),
             model=info.model,
-            turns=ledger.transcript.conversation(queued.id),
-            notes=ledger.transcript.notes,
-            notes_origins=ledger.transcript.notes_origins,
+            turns=transcript.conversation(queued.id),
+            notes=transcript.notes,
+            notes_origins=transcript.notes_origins,
             told=self._told,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ruster.core.clock import Clock
 from ruster.core.ports import ProcessSandbox, WebFetcher
@@ -28,7 +29,10 @@ __all__ = ["ToolPorts", "builtin_tools"]
 
 @dataclass(frozen=True, slots=True)
 class ToolPorts:
-    """What tools reach the rest of the house by; tools whose port is missing are left out."""
+    """What tools reach the rest of the house by; tools whose port is missing are left out.
+
+    ``protected`` are ruster's own folders.
+    """
 
     clock: Clock
     runs: RunFolders
@@ -39,11 +43,12 @@ class ToolPorts:
     memory: MemoryPort | None = None
     scripts: SkillScripts | None = None
     reminders: Reminders | None = None
+    protected: tuple[Path, ...] = ()
 
 
 def builtin_tools(settings: ToolSettings, ports: ToolPorts) -> Iterator[Tool]:
     """Make the tools that can work with what is there."""
-    folders = Folders(settings.folders)
+    folders = Folders(settings.folders, ports.protected)
     yield TimeNow(ports.clock)
     yield PaginateToolOutput(ports.runs)
     yield FileRead(folders, settings.file_bytes)

@@ -59,9 +59,16 @@ class Entry:
                 return str(names[0])
         return None
 
-    def permitted(self, scope: TurnScope) -> bool:
-        """Whether the user of this turn may use it at all."""
-        return scope.privileged or not self.tool.effects
+    @property
+    def risk(self) -> Risk:
+        """How bad a wrong call would be; of tools that do not say, what their effects suggest."""
+        if isinstance(self.tool, TypedTool | BroughtTool):
+            return self.tool.risk
+        return _risk(self.tool.effects)
+
+    def permitted(self, *, privileged: bool) -> bool:
+        """Whether a user may use it at all."""
+        return privileged or not self.tool.effects
 
     def action(self, arguments: Mapping[str, Any], scope: TurnScope) -> Action:
         """Return a call with its arguments as they will be used; raises ToolError."""
@@ -69,14 +76,14 @@ class Entry:
         if isinstance(self.tool, BroughtTool):
             target, confined = self.tool.target, self.tool.confined
             used = self.tool.check(arguments)
-            return Action(name, used, effects, self.tool.risk, target, confined)
+            return Action(name, used, effects, self.risk, target, confined)
         if not isinstance(self.tool, TypedTool):
-            return Action(name, dict(arguments), effects, _risk(effects))
+            return Action(name, dict(arguments), effects, self.risk)
         checked = self.tool.check(arguments)
         used = checked.model_dump(mode="json", exclude_unset=True)
         target = self.tool.target(checked, scope)
         confined = self.tool.confines(checked, scope)
-        return Action(name, used, effects, self.tool.risk, target, confined)
+        return Action(name, used, effects, self.risk, target, confined)
 
     async def invoke(self, action: Action, scope: TurnScope) -> Outcome:
         """Do what the action says."""

@@ -61,8 +61,10 @@ class Place:
 class Folders:
     """Finds the folder a path belongs to. Nothing here touches a file."""
 
-    def __init__(self, grants: Sequence[FolderGrant]) -> None:
+    def __init__(self, grants: Sequence[FolderGrant], protected: Sequence[Path] = ()) -> None:
+        """``protected`` are ruster's own folders, which programs never see."""
         self._grants = sorted(grants, key=lambda grant: len(grant.path.parts), reverse=True)
+        self._protected = tuple(protected)
 
     def locate(self, path: str, scope: TurnScope, *, write: bool = False) -> Place:
         """Return where a path lies, a relative one in the session's own folder; raises WrongUse."""
@@ -107,13 +109,15 @@ class Folders:
     def grants(self, scope: TurnScope) -> tuple[Grant, ...]:
         """Return what programs see: the session's own folder, then those granted (blocks).
 
-        Granted folders that are not there are left out.
+        Granted folders that are not there are left out, and those that hold files of ruster's own:
+        what a program does there nobody could be asked about.
         """
         own = Grant(work_folder(scope), Access.WRITE)
+        protected = [path.resolve() for path in (*self._protected, scope.folder)]
         found = (
-            Grant(self._real(grant.path), Access(grant.mode))
+            Grant(real, Access(grant.mode))
             for grant in reversed(self._grants)
-            if grant.path.is_dir() and not _holds(grant, scope)
+            if grant.path.is_dir() and not _overlap(real := self._real(grant.path), protected)
         )
         return (own, *found)
 
@@ -137,6 +141,10 @@ def work_folder(scope: TurnScope) -> Path:
     except OSError as error:
         raise failure(error, f"make {folder}") from error
     return folder
+
+
+def _overlap(folder: Path, protected: Sequence[Path]) -> bool:
+    return any(folder.is_relative_to(it) or it.is_relative_to(folder) for it in protected)
 
 
 def _holds(grant: FolderGrant, scope: TurnScope) -> bool:

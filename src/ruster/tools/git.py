@@ -1,11 +1,14 @@
 """Tools that look at git repositories: ``git_status``, ``git_diff``.
 
-A repository's own settings can name programs that git runs. Those that can be switched off are;
-what is left runs in the sandbox, where it can change nothing.
+A repository's own settings can name programs that git runs. They are switched off, those that
+filter files one by one, since git has no switch for them all; files are compared as they are then.
+Should git still run one, it runs in the sandbox, where it can change nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,6 +41,8 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_TERMINAL_PROMPT": "0",
 }
+_LIST_FILTERS = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+_NO_FILTERS = 1
 _TIMEOUT_S = 30.0
 
 
@@ -71,16 +76,19 @@ class _GitTool(TypedTool[_ArgumentsT]):
     async def _git(self, arguments: _ArgumentsT, scope: TurnScope, *words: str) -> Outcome:
         place = self._folders.locate(arguments.path, scope)
         root = await in_thread(lambda _: _checked(place))
-        result = await self._sandbox.run(
-            ProcessSpec(
-                (*GIT, *words),
-                folder=root.joinpath(*place.parts),
-                environment=environment() | _ENVIRONMENT,
-                grants=(Grant(root),),
-                limits=limits(_TIMEOUT_S, self._settings),
-            )
+        spec = ProcessSpec(
+            (*GIT, *_LIST_FILTERS),
+            folder=root.joinpath(*place.parts),
+            environment=environment() | _ENVIRONMENT,
+            grants=(Grant(root),),
+            limits=limits(_TIMEOUT_S, self._settings),
         )
-        outcome = outcome_of(result, place.origin)
+        filters = await self._sandbox.run(spec)
+        if filters.status not in (0, _NO_FILTERS):
+            return outcome_of(filters, place.origin)
+        off = _switched_off(filters.stdout.text.split("\0"))
+        spec = replace(spec, argv=(*GIT, *words), environment={**spec.environment, **off})
+        outcome = outcome_of(await self._sandbox.run(spec), place.origin)
         if outcome.failed or outcome.text:
             return outcome
         return Outcome("[nothing]", origin=place.origin)
@@ -110,6 +118,15 @@ class GitDiff(_GitTool[_DiffArguments]):
         if arguments.file is not None:
             words += ["--", arguments.file]
         return await self._git(arguments, scope, *words)
+
+
+def _switched_off(names: Sequence[str]) -> dict[str, str]:
+    """Return the variables by which git takes other values for settings of these names."""
+    found = {name: "false" if name.endswith(".required") else "" for name in names if name}
+    variables = {"GIT_CONFIG_COUNT": str(len(found))}
+    for number, (name, value) in enumerate(found.items()):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _checked(place: Place) -> Path:

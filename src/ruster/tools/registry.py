@@ -76,13 +76,21 @@ class ToolRegistry:
         return {
             name: entry
             for name, entry in sorted(everything.items())
-            if entry.permitted(scope) and (scope.attended or not entry.waits)
+            if entry.permitted(privileged=scope.privileged) and (scope.attended or not entry.waits)
+        }
+
+    def common(self, *, privileged: bool) -> Mapping[str, Entry]:
+        """Return the tools that a user has in every session, in order of names."""
+        return {
+            name: entry
+            for name, entry in self._entries.items()
+            if entry.permitted(privileged=privileged)
         }
 
     async def find(self, name: str, scope: TurnScope) -> Entry:
         """Return a tool; raises WrongUse with the names that come near."""
         entry = (await self._everything(scope)).get(name)
-        if entry is not None and entry.permitted(scope):
+        if entry is not None and entry.permitted(privileged=scope.privileged):
             return entry
         if entry is not None:
             raise ToolError(f"{name} is for the owner of this machine's ruster only")
@@ -152,17 +160,23 @@ class ToolRegistry:
     async def _execute(self, entry: Entry, action: Action, scope: TurnScope, said: str) -> Outcome:
         message = self._messages.get(scope.turn, "")
         record = CallRecord(action.tool, action.arguments, message, said)
+        leaves_traces = bool(entry.tool.effects & _LEAVES_TRACES)
 
         def begin(_: object) -> Run:
-            if entry.tool.effects & _LEAVES_TRACES:  # before, since it may be ended in the middle
+            if leaves_traces:  # before, since it may be ended in the middle
                 note_taint(scope)
             return self._runs.begin(scope, record)
+
+        def finish(_: object) -> None:
+            if leaves_traces:  # again, since it may have written what it has brought
+                note_taint(scope)
+            self._runs.finish(run, outcome, scope.taint)
 
         run = await in_thread(begin)
         outcome = await self._invoke(entry, action, scope)
         if outcome.origin is not None:
             scope.taint.mark(outcome.origin)
-        await in_thread(lambda _: self._runs.finish(run, outcome))
+        await in_thread(finish)
         shown = preview(outcome, run.uuid, self._settings, whole=entry.whole)
         return replace(outcome, text=shown, stderr="", digest=_digest(outcome))
 
@@ -175,6 +189,8 @@ class ToolRegistry:
                 return await entry.invoke(action, scope)
         except WrongUse as error:
             return Outcome(error.message, failed=True, hint=error.hint)
+        except ToolError as error:
+            return Outcome(error.message, failed=True, origin=error.origin)
         except RusterError as error:
             return Outcome(error.message, failed=True)
         except TimeoutError:

@@ -1,8 +1,8 @@
 """What calls brought, kept for a while: one folder a call, ``<session>/runs/<uuid>/``.
 
 ``call`` holds what was called, ``stdout`` and ``stderr`` what came of it, ``origin`` where that
-came from if it must not be trusted. The folders are for paging and for looking things up; they need
-not survive a power cut, and go with their session.
+came from, or what else put its turn in doubt, if it must not be trusted. The folders are for paging
+and for looking things up; they need not survive a power cut, and go with their session.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from ruster.core.clock import Clock, rfc3339
 from ruster.core.errors import ToolError
-from ruster.core.tools import Outcome, TurnScope
+from ruster.core.tools import Outcome, Taint, TurnScope
 from ruster.storage.disk import storage_error
 from ruster.storage.files import make_private_folder
 from ruster.tools.settings import ToolSettings
@@ -78,15 +78,17 @@ class RunFolders:
             raise storage_error(error, "keep a tool call") from error
         return run
 
-    def finish(self, run: Run, outcome: Outcome) -> None:
+    def finish(self, run: Run, outcome: Outcome, taint: Taint) -> None:
         """Keep what a call brought within the bounds; raises StorageError.
 
+        What was brought in a doubtful turn is in doubt itself: its arguments may say what to say.
         Nothing is kept when so many calls came meanwhile that this one's folder had to go.
         """
         limit = self._settings.output_bytes
         try:
-            if outcome.origin is not None:
-                _write(run.folder / "origin", outcome.origin.encode(errors="replace"))
+            origin = outcome.origin or next(iter(sorted(taint.origins)), None)
+            if origin is not None:
+                _write(run.folder / "origin", origin.encode(errors="replace"))
             _write(run.folder / "stdout", cut_text(outcome.text, limit).encode(errors="replace"))
             _write(run.folder / "stderr", cut_text(outcome.stderr, limit).encode(errors="replace"))
             self._tidy(run)
@@ -109,8 +111,8 @@ class RunFolders:
 
     def _tidy(self, newest: Run) -> None:
         """Remove the oldest calls until the rest fits the bounds; the newest always stays."""
-        others = (it for it in os.scandir(newest.folder.parent) if it.name != newest.uuid)
-        found = [(_age(it.path), it.path) for it in others]
+        with os.scandir(newest.folder.parent) as entries:
+            found = [(_age(it.path), it.path) for it in entries if it.name != newest.uuid]
         size = _size(newest.folder)
         for kept, (_, path) in enumerate(sorted(found, reverse=True), 1):
             size += _size(Path(path))
@@ -141,6 +143,7 @@ def _age(path: str) -> int:
 
 def _size(folder: Path) -> int:
     try:
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     except FileNotFoundError:
         return 0

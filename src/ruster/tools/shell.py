@@ -11,8 +11,9 @@ from ruster.core.sandbox import Access, Completed, Grant, Limits, ProcessSpec
 from ruster.core.tool_ports import SkillScripts
 from ruster.core.tools import Cost, Effect, Outcome, Risk, TurnScope
 from ruster.tools.folders import Folders, work_folder
-from ruster.tools.provenance import work_origin
+from ruster.tools.provenance import note_taint, work_origin
 from ruster.tools.settings import ToolSettings
+from ruster.tools.threads import in_thread
 from ruster.tools.typed import Arguments, TypedTool
 
 __all__ = ["RunSkillScript", "Shell", "environment", "limits", "outcome_of"]
@@ -47,6 +48,10 @@ class Shell(TypedTool[_ShellArguments]):
 
     async def call(self, arguments: _ShellArguments, scope: TurnScope) -> Outcome:
         grants = await asyncio.to_thread(self._folders.grants, scope)
+        origin = self._folders.origin(scope)
+        if origin is not None:  # what it copies stays, also when it is ended in the middle
+            scope.taint.mark(origin)
+            await in_thread(lambda _: note_taint(scope))
         result = await self._sandbox.run(
             ProcessSpec(
                 ("/bin/sh", "-c", arguments.command),
@@ -56,7 +61,7 @@ class Shell(TypedTool[_ShellArguments]):
                 limits=limits(arguments.timeout_s, self._settings),
             )
         )
-        return outcome_of(result, self._folders.origin(scope))
+        return outcome_of(result, origin)
 
 
 class _ScriptArguments(Arguments):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ruster.core.errors import ToolError
 from ruster.core.ids import new_id
 from ruster.core.messages import ToolCall
-from ruster.core.tools import Outcome, TurnScope
+from ruster.core.tools import Answered, Outcome, TurnScope
 from ruster.tools.entry import Entry
 from ruster.tools.registry import ToolRegistry
 from ruster.tools.typed import TOOL_NAME, WrongUse
@@ -66,22 +66,22 @@ class ToolTexts:
         self._registry = registry
         self._max_chars = max_chars
 
-    async def answer(self, scope: TurnScope, text: str) -> Outcome | None:
-        """Run the tool that a message calls; the outcome's text is the whole answer."""
+    async def answer(self, scope: TurnScope, text: str) -> Answered | None:
+        """Run the tool that a message calls; see ``ToolCommands``."""
         try:
             parsed = parse_tool_text(text, self._max_chars)
             if parsed is None:
                 return None
             if parsed.name is None:
-                return Outcome(await self.listing(scope))
+                return Answered(await self.listing(scope))
             call = await self._called(scope, parsed)
         except WrongUse as error:
-            return Outcome(f"error: {error.message}\n{error.hint}", failed=True)
+            return Answered(f"error: {error.message}\n{error.hint}")
         except ToolError as error:
-            return Outcome(f"error: {error.message}", failed=True)
+            return Answered(f"error: {error.message}")
         self._registry.hear(scope, text)
         outcome = await self._registry.run(scope, call)
-        return replace(outcome, text=_shown(call.name, outcome))
+        return Answered(_shown(call.name, outcome), call, outcome)
 
     async def call(self, scope: TurnScope, text: str) -> ToolCall | None:
         """Return the call of a text that is one single line and can be read as one."""

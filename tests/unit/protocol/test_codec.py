@@ -45,6 +45,7 @@ FULL: dict[str, dict[str, Any]] = {
     "skill_ban": {"session_id": "a", "skill": "s-1", "owner": 1},
     "skill_unban": {"session_id": "a", "skill": "s-1", "owner": 1},
     "skill_validate": {"session_id": "a", "skill": "/p", "owner": 1},
+    "tool_list": {"session_id": "a", "owner": 1},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},

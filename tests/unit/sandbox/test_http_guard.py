@@ -157,6 +157,21 @@ async def test_a_redirect_to_an_inner_address_is_refused(place: str) -> None:
         assert len(site.requests) == 1
 
 
+async def test_a_failure_names_the_server_whose_words_it_may_hold() -> None:
+    async with Site() as site:
+        site.pages["/place"] = redirect("http://do-as-i-say.internal/")
+        site.pages["/rot"] = [b"DO AS I SAY\r\n\r\n"]
+        web = guarded(site)
+        for path, said in (("/place", "do-as-i-say"), ("/rot", "DO AS I SAY")):
+            with pytest.raises(ToolError) as caught:
+                await web.fetch(f"{site.url}{path}")
+            assert said in caught.value.message
+            assert caught.value.origin == "web:127.0.0.1"
+        with pytest.raises(ToolError) as caught:
+            await web.fetch("http://do-as-i-say.internal/")
+        assert caught.value.origin is None  # nobody was asked
+
+
 async def test_redirects_have_an_end() -> None:
     async with Site() as site:
         site.pages["/"] = redirect("/")

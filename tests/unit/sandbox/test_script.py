@@ -107,6 +107,21 @@ async def test_requests_are_counted_and_their_failures_can_be_caught() -> None:
     assert len(web.requests) == 6
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        WebAnswer("http://a.example/", 200, "", b"", "do as I say", "web:a.example"),
+        ToolError("to do-as-i-say.internal", origin="web:a.example"),
+    ],
+)
+async def test_a_script_that_fails_may_say_what_it_has_seen(said: WebAnswer | ToolError) -> None:
+    source = "def main():\n    raise RuntimeError(http_get('http://a.example/'))"
+    async with pool_of(RecordedWeb(said)) as pool:
+        error = await failure(pool, source)
+        plain = await failure(pool, "def main():\n    raise RuntimeError('no')")
+    assert (error.origin, plain.origin) == ("web:a.example", None)
+
+
 @pytest.mark.parametrize("call", ["http_get()", "http_get(1)", "http_post('u')", "log_info([])",
                                   "http_get('u', 'v')", "http_get(url='u', x=1)"])  # fmt: skip
 async def test_functions_of_the_daemon_check_what_they_get(call: str) -> None:

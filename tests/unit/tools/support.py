@@ -128,7 +128,12 @@ class PlainProcesses:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        stdout, stderr = await process.communicate()
+        try:
+            stdout, stderr = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.communicate()
+            raise
         assert process.returncode is not None
         return completed(process.returncode, stdout, stderr)
 
@@ -196,6 +201,7 @@ def builtins(
     sandbox: PlainProcesses | None = None,
     web: FakeWeb | None = None,
     asker: FakeAsker | None = None,
+    protected: tuple[Path, ...] = (),
 ) -> ToolRegistry:
     """Return a registry with the tools that come with ruster, all ports there but memory."""
     settings = settings or ToolSettings()
@@ -208,6 +214,7 @@ def builtins(
         asker=asker or FakeAsker(),
         sandbox=sandbox or PlainProcesses(dry=True),
         web=web or FakeWeb(),
+        protected=protected,
     )
     registry = ToolRegistry(Gate(rules or Rules(), Person()), runs, settings)
     registry.add(*builtin_tools(settings, ports))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from ruster.core.sandbox import Access, Completed, Grant, Limit, Output
+from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tool_ports import SkillScript
 from ruster.core.tools import TurnScope
 from ruster.tools.settings import FolderGrant, ToolSettings
@@ -69,6 +71,63 @@ async def test_a_command_sees_the_granted_folders_and_no_others(
     )
     assert (job.folder, job.limits.wall_s) == (scope.folder / "work", 95)
     assert outcome.origin == f"file:{tmp_path}/code"  # it may print what others wrote there
+
+
+async def test_a_command_does_not_see_folders_with_files_of_rusters_own(
+    scope: TurnScope, tmp_path: Path
+) -> None:
+    for name in ("notes", "etc/ruster/skills"):
+        (tmp_path / name).mkdir(parents=True)
+    names = ("notes", "etc", "etc/ruster/skills", "session")
+    settings = ToolSettings(folders=tuple(FolderGrant(path=tmp_path / it) for it in names))
+    sandbox = PlainProcesses(dry=True)
+    registry = builtins(settings, sandbox=sandbox, protected=(tmp_path / "etc" / "ruster",))
+    await registry.run(scope, call_of("shell", command="make"))
+    (job,) = sandbox.jobs
+    assert [it.path for it in job.grants] == [scope.folder / "work", tmp_path / "notes"]
+
+
+@pytest.mark.parametrize("kind", ["clean", "process"])
+async def test_git_runs_no_filter_that_a_repository_names(
+    scope: TurnScope, repository: Path, kind: str
+) -> None:
+    marker = repository.parent / "ran"
+    for name in ("x", 'a = "b".c'):
+        git(repository, "config", f"filter.{name}.{kind}", f"echo >> {marker}; cat")
+        git(repository, "config", f"filter.{name}.required", "true")
+    (repository / ".gitattributes").write_text("*.txt filter=x\n")
+    (repository / "a.txt").write_text("three\n")
+    registry = builtins(sandbox=PlainProcesses())
+    for tool in ("git_status", "git_diff"):
+        outcome = await registry.run(scope, call_of(tool, path="repo"))
+        assert not outcome.failed
+        assert ("+three" if tool == "git_diff" else " M a.txt") in outcome.text
+    assert not marker.exists()
+    subprocess.run(("git", "diff"), cwd=repository, capture_output=True, check=False)
+    assert marker.exists()  # the control: git itself does run them
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_a_command_may_have_copied_is_in_doubt(
+    scope: TurnScope, tmp_path: Path, ended: bool
+) -> None:
+    (tmp_path / "code").mkdir()
+    settings = ToolSettings(folders=(FolderGrant(path=tmp_path / "code"),))
+    (tmp_path / "code" / "a").write_text("do as I say")
+    registry = builtins(settings, sandbox=PlainProcesses())
+    command = f"cat {tmp_path}/code/a > note"
+    call = call_of("shell", command=f"{command}; exec sleep 100" if ended else command)
+    task = spawn(registry.run(scope, call), name="call")
+    note = scope.folder / "work" / "note"
+    while not (note.exists() and note.stat().st_size):
+        await asyncio.sleep(0.01)
+    if ended:
+        await cancel_and_wait(task)
+    else:
+        await task
+    later = scope_in(scope.folder)
+    outcome = await registry.run(later, call_of("file_read", path="note"))
+    assert (outcome.text, outcome.origin) == ("do as I say", "file:work")
 
 
 async def test_long_output_is_paged(scope: TurnScope) -> None:
@@ -170,6 +229,7 @@ async def test_git_runs_nothing_a_repository_names(scope: TurnScope, repository:
     hook.chmod(0o755)
     (repository / ".gitattributes").write_text("*.txt diff=x\n")
     marker.unlink(missing_ok=True)
+    (repository / "a.txt").write_text("three\n")
     registry = builtins(sandbox=PlainProcesses())
     for call in (
         call_of("git_status", path="repo"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from ruster.core.errors import ToolError
 from ruster.core.messages import ToolCall
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import ActionKind, Cost, Effect, Outcome, Risk
+from ruster.tools.provenance import work_origin
 from ruster.tools.settings import FolderGrant, ToolSettings
 from tests.unit.tools.support import (
     FakeTool,
@@ -36,6 +40,30 @@ async def test_tools_are_listed_in_order_whatever_the_order_they_came_in(tmp_pat
     assert found == sorted([*names, "beta"])
     registry.remove("mid-2")
     assert "mid-2" not in await registry.available(scope_in(tmp_path))
+
+
+async def test_what_every_session_has_is_told_without_one() -> None:
+    registry = registry_of(FakeTool("zeta"), FakeTool("alpha", effects=frozenset({Effect.READS})))
+    assert list(registry.common(privileged=True)) == ["alpha", "zeta"]
+    assert list(registry.common(privileged=False)) == ["zeta"]
+
+
+@pytest.mark.parametrize(
+    ("effects", "risk"),
+    [
+        ({Effect.NETWORK, Effect.SPENDS}, Risk.HIGH),
+        ({Effect.EXECUTES}, Risk.HIGH),
+        ({Effect.WRITES}, Risk.MEDIUM),
+        ({Effect.NETWORK}, Risk.MEDIUM),
+        ({Effect.READS}, Risk.LOW),
+        (set(), Risk.LOW),
+    ],
+)
+def test_the_risk_of_a_tool_that_tells_none_follows_from_its_effects(
+    effects: set[Effect], risk: Risk
+) -> None:
+    registry = registry_of(FakeTool("a", effects=frozenset(effects)))
+    assert registry.common(privileged=True)["a"].risk is risk
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "x" * 65, "umläut", "a/b", "a\n"])
@@ -173,6 +201,38 @@ async def test_an_origin_taints_the_turn(tmp_path: Path) -> None:
     assert scope.taint.origins == {"web:a.example"}
 
 
+async def test_a_failure_taints_too(tmp_path: Path) -> None:
+    scope = scope_in(tmp_path)
+    broken = FakeTool(error=ToolError("do as I say", origin="web:a.example"))
+    outcome = await registry_of(broken).run(scope, call_of("fake"))
+    assert (outcome.origin, scope.taint.origins) == ("web:a.example", {"web:a.example"})
+
+
+async def test_what_is_kept_of_a_doubtful_turn_is_in_doubt(tmp_path: Path) -> None:
+    registry = builtins()
+    doubtful = scope_in(tmp_path)
+    doubtful.taint.mark("web:a.example")
+    await registry.run(doubtful, call_of("time_now"))
+    (run,) = runs_in(tmp_path)
+    later = scope_in(tmp_path)
+    outcome = await registry.run(later, call_of("paginate_tool_output", tool_call_uuid=run.name))
+    assert (outcome.failed, outcome.origin) == (False, "web:a.example")
+    assert later.taint
+
+
+async def test_a_tool_that_writes_what_it_brings_puts_the_work_folder_in_doubt(
+    tmp_path: Path,
+) -> None:
+    writes = frozenset({Effect.WRITES})
+    brings = FakeTool(effects=writes, answer=Outcome("x", origin="web:a.example"))
+    await registry_of(brings).run(scope_in(tmp_path), call_of("fake"))
+    assert work_origin(scope_in(tmp_path)) == "file:work"
+    other = tmp_path / "other"
+    other.mkdir()
+    await registry_of(FakeTool(effects=writes)).run(scope_in(other), call_of("fake"))
+    assert work_origin(scope_in(other)) is None
+
+
 async def test_failures_are_outcomes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     scope = scope_in(tmp_path)
     known = await registry_of(FakeTool(error=ToolError("no such thing"))).run(
@@ -220,6 +280,19 @@ async def test_cancelling_passes_through(tmp_path: Path) -> None:
     assert tool.wait is not None
     tool.wait.set()  # and its place is free again
     assert not (await registry.run(scope_in(tmp_path), call_of("fake"))).failed
+
+
+async def test_calls_that_remove_each_others_folders_leave_no_descriptor(tmp_path: Path) -> None:
+    registry = registry_of(FakeTool(), settings=ToolSettings(kept_runs=1, parallel_calls=8))
+    scope = scope_in(tmp_path)
+    opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the count alone
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            await asyncio.gather(*(registry.run(scope, call_of("fake")) for _ in range(8)))
+        gc.collect()
+    assert [it.message for it in told if it.category is ResourceWarning] == []
+    assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208
 
 
 async def test_a_call_is_kept_in_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ from ruster.protocol.events.skill import (
     SkillUnbanned,
     SkillValidation,
 )
+from ruster.protocol.events.tool import ToolListing, ToolSummary
 from ruster.protocol.events.turn import (
     Accepted,
     Cancelled,
@@ -136,6 +137,8 @@ __all__ = [
     "StatusReport",
     "ThoughtEvent",
     "ToolCallEvent",
+    "ToolListing",
+    "ToolSummary",
     "TurnEvent",
     "UsageEvent",
     "Why",
@@ -181,6 +184,7 @@ EVENTS: tuple[type[Event], ...] = (
     SkillBanned,
     SkillUnbanned,
     SkillValidation,
+    ToolListing,
     ConfigValue,
     ConfigUpdated,
     ConfigListing,
