@@ -36,8 +36,8 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
-from ruster.memory_services import MemoryServices
 from ruster.handlers.tool import ToolHandlers
+from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent

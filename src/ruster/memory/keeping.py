@@ -21,7 +21,10 @@ from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tools import TurnScope
 from ruster.memory.memories import Memories
 
-__all__ = ["Keeper", "Learned", "Learner"]
+__all__ = ["TOOL_KIND", "Keeper", "Learned", "Learner"]
+
+TOOL_KIND = "tool"
+"""The kind of records that hold what tools brought."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
 _PATIENCE_S = 2.0
@@ -159,7 +162,7 @@ def _records(turn: _Turn) -> Iterator[Record]:
         yield Record(
             text,
             layer=Layer.INTERACT,
-            kind="tool" if message.role is Role.TOOL else "message",
+            kind=TOOL_KIND if message.role is Role.TOOL else "message",
             session=turn.scope.session_key,
             speaker=speaker,
             source=turn.scope.turn,

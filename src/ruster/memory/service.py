@@ -19,7 +19,7 @@ from ruster.core.messages import Message
 from ruster.core.tool_ports import Recollection
 from ruster.core.tools import TurnScope
 from ruster.core.words import tokens
-from ruster.memory.keeping import Keeper
+from ruster.memory.keeping import TOOL_KIND, Keeper
 from ruster.memory.memories import Memories
 from ruster.memory.prompt import render
 from ruster.memory.search.query import Query
@@ -160,14 +160,16 @@ class MemoryService:
         """Return the hits that are about the message and not before the model already.
 
         The best hit is only the best of what there is: it counts when it shares enough of the
-        message's telling words, or its meaning is near.
+        message's telling words, or its meaning is near. What tools brought comes only when it is
+        asked for, by ``recall``: most of it is somebody else's words.
         """
         asked = set(tokens(message))
         found: list[Hit] = []
         for hit in hits:
             shared = len(asked & set(tokens(hit.passage))) / len(asked) if asked else 0.0
             fits = max(shared, hit.scores.vector) >= self._settings.least_fit
-            if fits and hit.record.text not in visible:
+            seen = hit.record.kind == TOOL_KIND or hit.record.text in visible
+            if fits and not seen:
                 found.append(hit)
         return found[: self._settings.brought]
 

@@ -128,6 +128,18 @@ async def test_what_is_before_the_model_already_is_not_brought_again(tmp_path: P
         assert (await it.service.bring(it.scope("a"), question)).prompt
 
 
+async def test_what_tools_brought_comes_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    async with house(tmp_path, Learner(failure=MemoryError("no"))) as it:
+        text = "The cat in the picture is called Gustl."
+        page = Message(Role.TOOL, text, name="web_fetch", tool_call_id="c", origins=("web:a.org",))
+        it.service.keep(it.scope("a"), "pinky/echo", (page,))
+        await it.keeper.settled()
+        question = "What is the cat in the picture called?"
+        assert (await it.service.bring(it.scope("a"), question)).prompt == ""
+        (found,) = await it.service.recall(it.scope("a"), question, 1)
+        assert (found.origin, "Gustl" in found.text) == ("web:a.org", True)
+
+
 async def test_only_so_much_is_brought(tmp_path: Path) -> None:
     async with house(tmp_path, brought=3, brought_tokens=200) as it:
         for number in range(10):
