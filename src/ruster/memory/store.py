@@ -30,6 +30,8 @@ from ruster.memory.search.recipe import Recipe
 from ruster.memory.search.searcher import Searcher
 from ruster.memory.search.source import Source
 from ruster.memory.upkeep.repair import disagreements, rebuild
+from ruster.memory.upkeep.settings import UpkeepSettings
+from ruster.memory.upkeep.upkeep import Upkeep
 from ruster.memory.upkeep.vectorizer import Vectorizer
 
 if TYPE_CHECKING:
@@ -233,6 +235,11 @@ class MemoryStore:
         return await self._database.read(
             lambda it: log.entries(it, id=id, before=before, limit=limit)
         )
+
+    def upkeep(self, settings: UpkeepSettings | None = None) -> Upkeep:
+        """Return what moves records as they age, mends the indexes and undoes moves."""
+        wake = self._vectorizer.wake
+        return Upkeep(self._database, self._clock, self._zone, settings or UpkeepSettings(), wake)
 
     async def settle(self) -> None:
         """Wait until all vectors are made, or the embedder has failed."""
