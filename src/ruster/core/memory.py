@@ -208,7 +208,7 @@ class LogEntry:
 
     number: int
     ts: float
-    batch: str
+    batch: int
     action: str
     rule: str
     id: str

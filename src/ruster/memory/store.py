@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from ruster.core.clock import Clock
 from ruster.core.errors import MemoryError
-from ruster.core.ids import new_id
 from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, Record, Reranker
 from ruster.memory.database.database import Database
 from ruster.memory.database.schema import migrate
@@ -197,8 +196,8 @@ class MemoryStore:
         are left out of the answer. Raises MemoryError (``memory_busy``) when another program keeps
         an old state open; they are deleted then, but not gone from the disk yet.
         """
-        step = (self._clock.now(), new_id("m"))
-        gone = await self._database.write(lambda it: forgetting.forget(it, ids, step, self._zone))
+        now = self._clock.now()
+        gone = await self._database.write(lambda it: forgetting.forget(it, ids, now, self._zone))
         await self.wipe()
         return gone
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from operator import add
 from pathlib import Path
 
 from ruster.core.errors import MemoryError
@@ -33,6 +34,7 @@ class BagOfWords:
         self.failure: MemoryError | None = None
         self.spoilt = ""
         self.asked: list[str] = []
+        self._directions: dict[str, list[float]] = {}
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -49,10 +51,14 @@ class BagOfWords:
         total = [0.0] * DIMENSIONS
         for word in text[:2000].casefold().split():
             plain = word.strip(".,:?![]'\"")
-            direction = random.Random(self.id + self.alike.get(plain, plain))
-            for at in range(DIMENSIONS):
-                total[at] += direction.gauss(0, 1)
+            total = list(map(add, total, self._direction(self.alike.get(plain, plain))))
         return total
+
+    def _direction(self, word: str) -> list[float]:
+        if word not in self._directions:
+            chance = random.Random(self.id + word)
+            self._directions[word] = [chance.gauss(0, 1) for _ in range(DIMENSIONS)]
+        return self._directions[word]
 
 
 class WordCount:

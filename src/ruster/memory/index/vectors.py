@@ -221,7 +221,7 @@ def _delete(connection: Connection, table: str, chunks: Sequence[int]) -> list[i
 def _create_exact(connection: Connection, number: int) -> None:
     connection.execute(
         f"CREATE VIRTUAL TABLE exact_{number} USING vec0("
-        f"vector int8[{DIMENSIONS}] distance_metric=cosine, layer integer)"
+        f"vector int8[{DIMENSIONS}] distance_metric=cosine, layer integer, chunk_size=128)"
     )
 
 

@@ -7,7 +7,6 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from ruster.core.errors import MemoryError
-from ruster.core.ids import new_id
 from ruster.core.memory import LogEntry
 from ruster.memory.index.vectors import layer_code
 from ruster.memory.records.log import Move, batch_of, mark_undone, note
@@ -37,9 +36,8 @@ def undo(
     hide(connection, list(summaries.values()), now, zone)
     connection.executemany("DELETE FROM derived WHERE summary = ?", ((id,) for id in summaries))
     mark_undone(connection, batch[0].batch, now)
-    step = (now, new_id("m"))
     moves = [Move(it.id, it.to_layer, it.from_layer) for it in batch]
-    note(connection, step, "undone", batch[0].rule, moves)
+    note(connection, now, "undone", batch[0].rule, moves)
     return batch_of(connection, number)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ruster.core.clock import Clock
 from ruster.core.errors import MemoryError, RusterError
-from ruster.core.ids import new_id
 from ruster.core.memory import Layer, LogEntry, Record, Summarizer
 from ruster.memory.database.database import Database
 from ruster.memory.records.checks import checked_origins, checked_record
@@ -130,7 +129,7 @@ class Upkeep:
                     "UPDATE items SET score = score * ? WHERE n = ?", (rule.score_times, it.n)
                 )
             made = Move(it.record.id, it.record.layer, rule.to)
-            note(connection, (now, new_id("m")), rule.action, rule.name, [made])
+            note(connection, now, rule.action, rule.name, [made])
 
     async def _summarize(self, groups: Sequence[Sequence[Due]], to: Layer, rule: str) -> int:
         moved = 0
@@ -158,7 +157,6 @@ class Upkeep:
         connection.executemany(
             "INSERT INTO derived VALUES(?, ?)", ((whole.id, it.record.id) for it in sources)
         )
-        step = (now, new_id("m"))
         stays = rule == "day" and self._settings.keep_turns_days > 0
         moves = [
             Move(it.record.id, it.record.layer, it.record.layer if stays else None, whole.id)
@@ -166,7 +164,7 @@ class Upkeep:
         ]
         if not stays:
             hide(connection, [it.n for it in sources], now, self._zone)
-        note(connection, step, "summarized" if rule == "day" else "demoted", rule, moves)
+        note(connection, now, "summarized" if rule == "day" else "demoted", rule, moves)
         return len(sources)
 
 

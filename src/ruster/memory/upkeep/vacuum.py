@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ruster.core.ids import new_id
 from ruster.memory.index.vectors import forget_changes, generations, rebuild_vectors
 from ruster.memory.index.words import merge_words
 from ruster.memory.records.forgetting import emptied
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Vacuumed", "clean", "purge"]
 
 _SLICE = 500
-_HOLES = 1024
+_HOLES = 256
 _MAX_CHANGES = 100_000
 
 
@@ -46,7 +45,7 @@ def purge(connection: Connection, settings: UpkeepSettings, now: float, zone: tz
         "DELETE FROM derived WHERE source = ?1 OR summary = ?1", ((id,) for _, id in found)
     )
     moves = [Move(id, None, None) for _, id in found]
-    note(connection, (now, new_id("m")), "purged", "undo_days", moves)
+    note(connection, now, "purged", "undo_days", moves)
     connection.execute("DELETE FROM memory_log WHERE ts < ?", (now - settings.log_days * DAY_S,))
     return len(found)
 
