@@ -14,7 +14,7 @@ $(shell mkdir -p "$(CURDIR)/target/tmp")
 PYTHON_ENV := .venv/bin/python
 CODE := $(wildcard src tests bench scripts examples)
 
-.PHONY: help run test check fix docs bench bench-engine engine hooks package clean
+.PHONY: help run test check fix docs bench bench-engine bench-memory engine hooks package clean
 
 help:
 	@echo 'make run      set up, then run the daemon in the foreground'
@@ -22,7 +22,8 @@ help:
 	@echo 'make check    formatting, lint, types, import rules, generated documentation'
 	@echo 'make fix      put right what can be put right by itself'
 	@echo 'make docs     write the generated pages of the documentation'
-	@echo 'make bench    measure; bench-engine: the engine against a llama-server'
+	@echo 'make bench    measure; bench-engine: the engine against a llama-server;'
+	@echo '              bench-memory: the memory at 10,000 items and more'
 	@echo 'make engine   build the embedded engine again'
 	@echo 'make hooks    run the whole suite before every git push'
 	@echo 'make package  build the wheel and the source archive into dist/'
@@ -58,9 +59,17 @@ bench:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench $(ARGS)
 
-bench-engine:
+bench-bench-memory:
+	@scripts/setup.sh test
+	@exec $(PYTHON_ENV) -m bench.memory_search $(ARGS)
+
+engine:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench.engine_peer $(ARGS)
+
+bench-memory:
+	@scripts/setup.sh test
+	@exec $(PYTHON_ENV) -m bench.memory_search $(ARGS)
 
 engine:
 	@scripts/setup.sh engine

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from ruster.core.clock import SystemClock
 from ruster.core.memory import Record
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.memory.database.native import Connection
 from ruster.memory.index.nearest import Allowed, Nearest
 from ruster.memory.index.vectors import generations
 from ruster.memory.index.words import WORDS
@@ -51,7 +53,9 @@ async def measure(folder: Path) -> dict[str, Any]:
     first = await _timed(memory, warm[:1])
     await _timed(memory, warm)
     ticks = spawn(_ticks(held_up := [0.0]), name="bench-ticks")
+    computed = time.process_time()
     hybrid = await _timed(memory, rest)
+    computed = time.process_time() - computed
     await cancel_and_wait(ticks)
     resident = _resident_mb()
     inserting = spawn(_insert(memory), name="bench-insert")
@@ -65,6 +69,7 @@ async def measure(folder: Path) -> dict[str, Any]:
     return {
         "first_ms": first[0],
         "hybrid_ms": hybrid,
+        "computing_ms": computed / len(rest) * 1000,
         "words_ms": words,
         "busy_ms": busy,
         "held_up_ms": held_up[0] * 1000,
@@ -106,14 +111,15 @@ async def _recall(
     nearest = Nearest(has_vec0=True)
     found = 0
     for vector, true in zip(wanted, exact, strict=True):
-        chunks = await memory.source.read(
-            lambda it, vector=vector: nearest.find(
-                it, generations(it)[0], vector.tolist(), 100, Allowed()
-            )
-        )
+        query = vector.tolist()
+        chunks = await memory.source.read(partial(_near, nearest, query))
         best = sorted(chunks, key=chunks.__getitem__, reverse=True)[:_TOP]
         found += len({chunk - 1 for chunk in best} & set(true.tolist()))
     return found / exact.size
+
+
+def _near(nearest: Nearest, query: list[float], connection: Connection) -> dict[int, float]:
+    return nearest.find(connection, generations(connection)[0], query, 100, Allowed())
 
 
 async def _overlap(memory: MemoryStore, texts: Sequence[str]) -> float:
@@ -124,15 +130,19 @@ async def _overlap(memory: MemoryStore, texts: Sequence[str]) -> float:
         terms = query_terms(text)
         ask = f"SELECT rowid FROM {WORDS} WHERE {WORDS} MATCH ? "
         ask += f"ORDER BY bm25({WORDS}, 1.0, 0.5, 0.5) LIMIT {_TOP}"
-        full = await memory.source.read(
-            lambda it, terms=terms, ask=ask: it.execute(ask, (" OR ".join(terms),)).fetchall()
-        )
-        ours = await memory.source.read(
-            lambda it, terms=terms: lexical.find(it, terms, _TOP, Filter())
-        )
-        shared += len({chunk for (chunk,) in full} & set(ours))
+        full = await memory.source.read(partial(_full, ask, " OR ".join(terms)))
+        ours = await memory.source.read(partial(_bounded, lexical, terms))
+        shared += len(full & ours)
         total += len(full)
     return shared / total
+
+
+def _full(ask: str, expression: str, connection: Connection) -> set[int]:
+    return {int(str(chunk)) for (chunk,) in connection.execute(ask, (expression,))}
+
+
+def _bounded(lexical: Lexical, terms: list[str], connection: Connection) -> set[int]:
+    return set(lexical.find(connection, terms, _TOP, Filter()))
 
 
 def _resident_mb() -> float:

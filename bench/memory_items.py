@@ -87,8 +87,7 @@ class Items:
 
 
 def _unit(vectors: npt.NDArray[np.floating]) -> _Floats:
-    scaled = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return scaled.astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def _word(number: int) -> str:

@@ -1,7 +1,8 @@
 """``python -m bench.memory_search [--million] [--quick] [--json PATH]``: the memory at size.
 
 Hybrid search, recall, insertion, file size and resident memory, beside plain sqlite-vec and, where
-it is installed, LanceDB, in the same run over the same vectors.
+it is installed, LanceDB, in the same run over the same vectors. The vector of a question is at
+hand: what a model takes to make it comes on top.
 """
 
 from __future__ import annotations
@@ -93,32 +94,35 @@ def exact_neighbours(
 async def _build(
     folder: Path, items: Items, vectors: npt.NDArray[np.float32], size: int
 ) -> list[Figure]:
+    """Insert all items; the last thousand one by one."""
     memory = await MemoryStore.open(folder / "memory.sqlite", SystemClock())
     bulk_s = 0.0
+    records: list[Record] = []
     for number, (texts, block) in enumerate(items.blocks(size)):
-        vectors[number * BLOCK : (number + 1) * BLOCK] = block
+        first = number * BLOCK
+        vectors[first : first + BLOCK] = block
         for start in range(0, BLOCK, _BATCH):
-            rows = range(start, start + _BATCH)
             records = [
-                Record(texts[at], embedding=block[at], id=f"{number * BLOCK + at:036d}", ts=1.8e9)
-                for at in rows
+                Record(texts[at], embedding=block[at], id=f"{first + at:036d}", ts=1.8e9)
+                for at in range(start, start + _BATCH)
             ]
+            if first + start + _BATCH == size:
+                break
             started = time.perf_counter()
             await memory.insert_many(records)
             bulk_s += time.perf_counter() - started
+    started = time.perf_counter()
+    for record in records:
+        await memory.insert(record)
+    alone_s = time.perf_counter() - started
     await memory.wipe()
     bytes_an_item = memory.path.stat().st_size / size
-    texts, block = items.block(size // BLOCK)
-    started = time.perf_counter()
-    for text, vector in zip(texts[:_BATCH], block[:_BATCH], strict=True):
-        await memory.insert(Record(text, embedding=vector))
-    alone_s = time.perf_counter() - started
     wrong = await memory.check() if size <= 100_000 else []
     await memory.aclose()
     assert not wrong, wrong
     name = f"{size:,} items: "
     return [
-        Figure(f"{name}insert, in bulk", size / bulk_s, "/s", 5_000, at_least=True),
+        Figure(f"{name}insert, in bulk", (size - _BATCH) / bulk_s, "/s", 5_000, at_least=True),
         Figure(f"{name}insert, one a commit", _BATCH / alone_s, "/s", 1_000, at_least=True),
         Figure(f"{name}file", bytes_an_item, "bytes/item", 2_500),
     ]
@@ -139,6 +143,7 @@ def _searched(folder: Path, size: int) -> list[Figure]:
 
     return [
         *times("hybrid search", found["hybrid_ms"], 40.0),
+        Figure(f"{name}hybrid search, computing", found["computing_ms"], "ms", note="all threads"),
         *times("search by words", found["words_ms"], None),
         *times("hybrid search while inserting", found["busy_ms"], None),
         Figure(f"{name}event loop held up at most", found["held_up_ms"], "ms"),

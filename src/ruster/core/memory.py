@@ -213,7 +213,7 @@ class LogEntry:
 
     number: int
     ts: float
-    batch: str
+    batch: int
     action: str
     rule: str
     id: str

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from ruster.core.clock import Clock
 from ruster.core.errors import MemoryError
-from ruster.core.ids import new_id
 from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, Record, Reranker
 from ruster.memory.database.database import Database
 from ruster.memory.database.schema import migrate
@@ -30,6 +29,8 @@ from ruster.memory.search.recipe import Recipe
 from ruster.memory.search.searcher import Searcher
 from ruster.memory.search.source import Source
 from ruster.memory.upkeep.repair import disagreements, rebuild
+from ruster.memory.upkeep.settings import UpkeepSettings
+from ruster.memory.upkeep.upkeep import Upkeep
 from ruster.memory.upkeep.vectorizer import Vectorizer
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ class MemoryStore:
         are left out of the answer. Raises MemoryError (``memory_busy``) when another program keeps
         an old state open; they are deleted then, but not gone from the disk yet.
         """
-        step = (self._clock.now(), new_id("m"))
-        gone = await self._database.write(lambda it: forgetting.forget(it, ids, step, self._zone))
+        now = self._clock.now()
+        gone = await self._database.write(lambda it: forgetting.forget(it, ids, now, self._zone))
         await self.wipe()
         return gone
 
@@ -241,6 +242,11 @@ class MemoryStore:
         return await self._database.read(
             lambda it: log.entries(it, id=id, before=before, limit=limit)
         )
+
+    def upkeep(self, settings: UpkeepSettings | None = None) -> Upkeep:
+        """Return what moves records as they age, mends the indexes and undoes moves."""
+        wake = self._vectorizer.wake
+        return Upkeep(self._database, self._clock, self._zone, settings or UpkeepSettings(), wake)
 
     async def settle(self) -> None:
         """Wait until all vectors are made, or the embedder has failed."""

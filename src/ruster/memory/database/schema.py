@@ -94,7 +94,7 @@ CREATE INDEX fact_history_by_key ON fact_history(key);
 CREATE TABLE memory_log(
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     ts REAL NOT NULL,
-    batch TEXT NOT NULL,
+    batch INTEGER NOT NULL,
     action TEXT NOT NULL,
     rule TEXT NOT NULL,
     item TEXT NOT NULL,

@@ -21,7 +21,8 @@ _TOP = 127.0
 def encode_all(vectors: Sequence[Sequence[float]]) -> list[tuple[bytes, bytes, bytes]]:
     """Check and encode vectors as ``formats.encode`` does; raises MemoryError."""
     try:
-        matrix = np.asarray(vectors, np.float32)
+        with np.errstate(over="ignore"):
+            matrix = np.asarray(vectors, np.float32)
     except ValueError:
         matrix = np.empty((0, 0), np.float32)
     if matrix.shape != (len(vectors), DIMENSIONS):
@@ -29,7 +30,8 @@ def encode_all(vectors: Sequence[Sequence[float]]) -> list[tuple[bytes, bytes, b
             f"a vector of the memory has {DIMENSIONS} numbers, some have not",
             code="vector_invalid",
         )
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not lengths.all():
         raise MemoryError(
             "a vector has a number that is none, or points nowhere", code="vector_invalid"

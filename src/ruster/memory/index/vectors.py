@@ -7,11 +7,11 @@ keep signs in memory what was added or removed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruster.core.memory import DIMENSIONS, Layer
+from ruster.memory.database.virtual import drop_virtual
 from ruster.memory.index.formats import Encoded, from_half, many_encoded
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ __all__ = [
 EXACT_LIMIT = 32_768
 """Vectors of a generation up to which the exact index is kept: 20 ms a search there, and linear."""
 LAYERS = tuple(Layer)
-_log = logging.getLogger("ruster.memory")
 _SIGNS = "chunk INTEGER PRIMARY KEY, layer INTEGER NOT NULL, bits BLOB NOT NULL"
 _REBUILD_ROWS = 4096
 
@@ -163,7 +162,7 @@ def rebuild_vectors(connection: Connection, number: int, *, exact: bool) -> int:
     keep = exact and size <= EXACT_LIMIT
     connection.execute(f"DROP TABLE IF EXISTS signs_{number}")
     connection.execute(f"CREATE TABLE signs_{number}({_SIGNS}) STRICT")
-    _drop_exact(connection, number)
+    drop_virtual(connection, f"exact_{number}")
     if keep:
         _create_exact(connection, number)
     for rows in _stored(connection, number):
@@ -222,7 +221,7 @@ def _delete(connection: Connection, table: str, chunks: Sequence[int]) -> list[i
 def _create_exact(connection: Connection, number: int) -> None:
     connection.execute(
         f"CREATE VIRTUAL TABLE exact_{number} USING vec0("
-        f"vector int8[{DIMENSIONS}] distance_metric=cosine, layer integer)"
+        f"vector int8[{DIMENSIONS}] distance_metric=cosine, layer integer, chunk_size=128)"
     )
 
 
@@ -230,23 +229,3 @@ def _add_exact(connection: Connection, number: int, rows: Iterable[tuple[int, in
     connection.executemany(
         f"INSERT INTO exact_{number}(rowid, layer, vector) VALUES(?, ?, vec_int8(?))", rows
     )
-
-
-def _drop_exact(connection: Connection, number: int) -> None:
-    """Drop the exact index even if parts of it are gone, which vec0 itself refuses."""
-    name = f"exact_{number}"
-    try:
-        with connection:
-            connection.execute(f"DROP TABLE IF EXISTS {name}")
-    except Exception as error:  # noqa: BLE001 - whatever is broken in it is to go
-        _log.info("the exact index is taken apart: %s", error)
-        connection.pragma("writable_schema", True)
-        try:
-            connection.execute("DELETE FROM sqlite_schema WHERE name = ?", (name,))
-        finally:
-            connection.pragma("writable_schema", "RESET")
-        parts = connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?", (f"{name}_*",)
-        ).fetchall()
-        for (part,) in parts:
-            connection.execute(f"DROP TABLE {part}")

@@ -12,6 +12,8 @@ from datetime import datetime, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from ruster.memory.database.virtual import drop_virtual
+
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection
 
@@ -23,6 +25,7 @@ __all__ = [
     "date_label",
     "date_words",
     "day_word",
+    "merge_words",
     "month_word",
     "optimize_words",
     "paired",
@@ -31,6 +34,7 @@ __all__ = [
 
 WORDS = "words"
 """The table; its columns: the chunk itself, what is near it, its date."""
+_MERGED_PAGES = 2000
 _PAIRS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
 _CREATE = (
     f"CREATE VIRTUAL TABLE {WORDS} USING fts5(self, near, day, content='', contentless_delete=1, "
@@ -49,7 +53,7 @@ class Entry(NamedTuple):
 
 def create_words(connection: Connection) -> None:
     """Make the index anew, empty."""
-    connection.execute(f"DROP TABLE IF EXISTS {WORDS}")
+    drop_virtual(connection, WORDS)
     connection.execute(_CREATE)
 
 
@@ -69,6 +73,11 @@ def remove_words(connection: Connection, chunks: Iterable[int]) -> None:
 def optimize_words(connection: Connection) -> None:
     """Write the index anew, without what was taken out."""
     connection.execute(f"INSERT INTO {WORDS}({WORDS}) VALUES('optimize')")
+
+
+def merge_words(connection: Connection) -> None:
+    """Bring the parts of the index together, at a bounded cost."""
+    connection.execute(f"INSERT INTO {WORDS}({WORDS}, rank) VALUES('merge', {_MERGED_PAGES})")
 
 
 def paired(text: str) -> str:

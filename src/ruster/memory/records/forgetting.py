@@ -20,12 +20,9 @@ __all__ = ["emptied", "forget", "wipe"]
 
 
 def forget(
-    connection: Connection, ids: Iterable[str], step: tuple[float, str], zone: tzinfo | None
+    connection: Connection, ids: Iterable[str], now: float, zone: tzinfo | None
 ) -> Forgotten:
-    """Delete records and the summaries that were made of them; ``wipe`` must follow.
-
-    ``step`` is the time and the batch for the log.
-    """
+    """Delete records and the summaries that were made of them; ``wipe`` must follow."""
     told = find(connection, ids)
     made = _summaries(connection, told)
     summaries = find(connection, made)
@@ -34,8 +31,8 @@ def forget(
     connection.executemany(
         "DELETE FROM derived WHERE source = ?1 OR summary = ?1", ((id,) for id in everything)
     )
-    note(connection, step, "forgotten", "told", [Move(id, None, None) for id in told])
-    note(connection, step, "forgotten", "summary", [Move(id, None, None) for id in summaries])
+    note(connection, now, "forgotten", "told", [Move(id, None, None) for id in told])
+    note(connection, now, "forgotten", "summary", [Move(id, None, None) for id in summaries])
     return Forgotten(tuple(told), tuple(summaries), chunks, vectors)
 
 

@@ -52,17 +52,16 @@ def keep(
     trusted = [it for it in rivals if not it.record.origins]
     if record.origins and trusted:
         return Kept(record.id, KeptAs.BESIDE)
-    step = (now, record.id)
     if newer:  # told late: it was true until then
         first = min(newer, key=lambda it: _since(it.record))
         _supersede(connection, number, first.record.id, _since(first.record))
         hide(connection, (number,), now, zone)
-        note(connection, step, "superseded", "slot", [_moved(record, first.record.id)])
+        note(connection, now, "superseded", "slot", [_moved(record, first.record.id)])
     for known in older:
         _supersede(connection, known.n, record.id, _since(record))
     hide(connection, [it.n for it in older], now, zone)
     moves = [_moved(it.record, record.id) for it in older]
-    note(connection, step, "superseded", "told" if supersedes else "slot", moves)
+    note(connection, now, "superseded", "told" if supersedes else "slot", moves)
     how = KeptAs.SUPERSEDED if older else KeptAs.NEW
     return Kept(record.id, how, tuple(it.record.id for it in older))
 
@@ -95,7 +94,7 @@ def _merge(
             known.n,
         ),
     )
-    note(connection, (now, record.id), "merged", "same", [Move(old.id, old.layer, old.layer)])
+    note(connection, now, "merged", "same", [Move(old.id, old.layer, old.layer)])
     return Kept(old.id, KeptAs.MERGED)
 
 

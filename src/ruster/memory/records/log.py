@@ -25,15 +25,15 @@ class Move(NamedTuple):
     made: str = ""
 
 
-def note(
-    connection: Connection, step: tuple[float, str], action: str, rule: str, moves: Sequence[Move]
-) -> None:
-    """Write moves down; ``step`` is the time and the batch they belong to."""
+def note(connection: Connection, now: float, action: str, rule: str, moves: Sequence[Move]) -> None:
+    """Write moves down that were one step."""
+    last = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'memory_log'), 0)"
+    batch = connection.execute(last).get + 1
     connection.executemany(
         "INSERT INTO memory_log(ts, batch, action, rule, item, from_layer, to_layer, made) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (*step, action, rule, it.id, _code(it.from_layer), _code(it.to_layer), it.made)
+            (now, batch, action, rule, it.id, _code(it.from_layer), _code(it.to_layer), it.made)
             for it in moves
         ),
     )
@@ -61,7 +61,7 @@ def batch_of(connection: Connection, number: int) -> list[LogEntry]:
     return [_entry(row) for row in rows]
 
 
-def mark_undone(connection: Connection, batch: str, now: float) -> None:
+def mark_undone(connection: Connection, batch: int, now: float) -> None:
     """Note that a step was undone."""
     connection.execute("UPDATE memory_log SET undone = ? WHERE batch = ?", (now, batch))
 
@@ -76,7 +76,7 @@ def _entry(row: Sequence[object]) -> LogEntry:
     return LogEntry(
         int(str(n)),
         float(str(ts)),
-        str(batch),
+        int(str(batch)),
         str(action),
         str(rule),
         str(item),

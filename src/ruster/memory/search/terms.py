@@ -33,7 +33,7 @@ def query_terms(text: str) -> list[str]:
 
     All words, when none is telling. Each is a quoted string of FTS5.
     """
-    words = _WORD.findall(paired(text[:_MAX_CHARS].casefold()))
+    words = _WORD.findall(paired(text[:_MAX_CHARS].lower()))
     words = [word for word in dict.fromkeys(words) if len(word) <= _MAX_WORD]
     telling = [word for word in words if word not in _STOP] or words
     return [f'"{word}"' for word in telling[:_MAX_TERMS]]

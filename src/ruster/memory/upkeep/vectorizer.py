@@ -46,11 +46,13 @@ class Vectorizer:
         self._running: asyncio.Task[None] | None = None
         self._again = False
         self._told = False
+        self._fresh = False
 
     def use(self, embedder: Embedder | None) -> None:
         """Take another embedder, or none, from the next batch on."""
         self._embedder = embedder
         self._told = False
+        self._fresh = True
 
     def wake(self) -> None:
         """Look whether chunks wait; after a failure this also tries again."""
@@ -71,6 +73,9 @@ class Vectorizer:
 
     async def _run(self) -> None:
         try:
+            if self._fresh:  # what the one before could not take, this one may
+                self._fresh = False
+                await self._database.write(_try_again)
             while self._again and self._embedder is not None:
                 self._again = False
                 while await self._step(self._embedder):
@@ -96,9 +101,7 @@ class Vectorizer:
             vectors = await embedder.embed([texts[chunk] for chunk in chunks], "document")
             made = _usable(chunks, vectors)
         except MemoryError as error:
-            if error.code != "vector_invalid" and error.retryable:
-                raise
-            if len(chunks) == 1:
+            if error.retryable:
                 raise
             made = await self._one_by_one(embedder, texts)
         await self._database.write(lambda it: self._store(it, embedder.id, texts, made))
@@ -107,7 +110,7 @@ class Vectorizer:
     async def _one_by_one(
         self, embedder: Embedder, texts: Mapping[int, str]
     ) -> dict[int, Sequence[float]]:
-        """Find the texts that the embedder cannot take; fails when it takes none."""
+        """Find the texts that the embedder cannot take; fails when it takes none of several."""
         made: dict[int, Sequence[float]] = {}
         failure: MemoryError | None = None
         for chunk, text in texts.items():
@@ -115,7 +118,7 @@ class Vectorizer:
                 made |= _usable([chunk], await embedder.embed([text], "document"))
             except MemoryError as error:
                 failure = error
-        if not made and failure is not None:
+        if not made and failure is not None and len(texts) > 1:
             raise failure
         return made
 
@@ -151,6 +154,10 @@ class Vectorizer:
 
         if any(it.name != name for it in await self._database.read(generations)):
             await self._database.write(work)
+
+
+def _try_again(connection: Connection) -> None:
+    connection.execute("UPDATE pending SET failures = 0 WHERE failures > 0")
 
 
 def _waiting(connection: Connection, name: str) -> list[int]:
