@@ -146,6 +146,7 @@ class Daemon:
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
+            self.memory.rounds.start()
             stack.push_async_callback(self.skills.library.aclose)
             stack.push_async_callback(self._close)
             self._stack = stack.pop_all()

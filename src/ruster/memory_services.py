@@ -7,7 +7,9 @@ once, in the background, when a memory is first used.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import structlog
 
@@ -19,7 +21,9 @@ from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
 from ruster.memory.keeping import Keeper, Learner
 from ruster.memory.memories import Memories
+from ruster.memory.rounds import Rounds
 from ruster.memory.service import FolderOf, MemoryService
+from ruster.memory.store import FILE_NAME
 
 __all__ = ["MemoryServices"]
 
@@ -50,9 +54,17 @@ class MemoryServices:
         self._memories = Memories(paths.data / "memory", clock, own.max_open, self._first_use)
         keeper = Keeper(self._memories, learner, own.max_waiting)
         self.service = MemoryService(self._memories, keeper, own, folder_of)
+        self.rounds = Rounds(
+            self._memories,
+            lambda: _files(paths),
+            paths.state / "memory-rounds.json",
+            own.upkeep,
+            clock,
+        )
 
     async def aclose(self) -> None:
         """Keep what waits, close all memories and let go of the models."""
+        await self.rounds.aclose()
         if self._looking is not None:
             await cancel_and_wait(self._looking)
         await self.service.aclose()
@@ -94,3 +106,10 @@ class MemoryServices:
         self._stack.callback(cache.close)
         _log.info("memory_by_meaning", embedder=choice.embedder.id)
         self._memories.use((CachedEmbedder(choice.embedder, cache),), reranker)
+
+
+def _files(paths: Paths) -> Iterator[Path]:
+    """Return all memories there are: those of owners, then those of sessions."""
+    yield from (paths.data / "memory").glob(f"*/{FILE_NAME}")
+    for home in (paths.sessions, *paths.sessions.glob(".uid-*")):
+        yield from home.glob(f"*/memory/{FILE_NAME}")

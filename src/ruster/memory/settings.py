@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ruster.memory.documents.settings import DocumentSettings
 from ruster.memory.embedding.settings import EmbeddingSettings
+from ruster.memory.upkeep.settings import UpkeepSettings
 
 __all__ = ["MemorySettings"]
 
@@ -31,4 +32,5 @@ class MemorySettings(BaseModel):
     max_waiting: int = Field(default=256, ge=1, le=100_000)
     """Turns that may wait to be kept; the oldest are left out beyond it, and the log says so."""
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
