@@ -12,6 +12,7 @@ import pytest
 from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
 from ruster.memory.index import nearest, vectors
+from ruster.memory.index.formats import many_encoded
 from ruster.memory.index.vectors import generations
 from ruster.memory.store import MemoryStore
 from tests.unit.memory.memories import BagOfWords, memory, texts
@@ -196,3 +197,14 @@ async def test_both_ways_to_compute_give_the_same() -> None:
         arrays.dots(query, [b"\0" * 767])
     with pytest.raises(MemoryError):
         formats.from_half(b"\0" * 767)
+
+
+@pytest.mark.parametrize("library", [True, False], ids=["numpy", "plain"])
+def test_no_vectors_at_all_are_encoded_either_way(
+    monkeypatch: pytest.MonkeyPatch, library: bool
+) -> None:
+    if library:
+        pytest.importorskip("numpy")
+    else:
+        monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    assert many_encoded([]) == []

@@ -60,7 +60,7 @@ def encode(vector: Sequence[float]) -> Encoded:
 
 def many_encoded(vectors: Sequence[Sequence[float]]) -> list[Encoded]:
     """Check and encode vectors; raises MemoryError (``vector_invalid``)."""
-    if "numpy" not in sys.modules:
+    if not vectors or "numpy" not in sys.modules:
         return [encode(checked(vector)) for vector in vectors]
     from ruster.memory.index.arrays import encode_all
 
