@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruster.core.errors import (
     ConfigError,
     EngineCrashed,
+    MemoryError,
     ModelError,
     ProtocolError,
     ProviderError,
@@ -49,6 +50,11 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "grammar_invalid", "model_busy", "quant_not_found", "download_failed",
         "download_cancelled",
         "checksum_mismatch", "hub_unreachable", "hub_missing",
+    ),
+    MemoryError: (
+        "memory_failed", "memory_busy", "memory_closed", "memory_corrupt", "memory_too_new",
+        "record_not_found", "record_exists", "record_invalid", "text_invalid", "text_too_large",
+        "vector_invalid", "query_invalid", "facts_full", "undo_impossible", "reranker_failed",
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (
