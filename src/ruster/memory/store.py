@@ -195,7 +195,8 @@ class MemoryStore:
         now = self._clock.now()
         ask = "UPDATE items SET uses = uses + 1, last_used = ? WHERE id = ?"
         if ids:
-            await self._database.write(lambda it: it.executemany(ask, ((now, id) for id in ids)))
+            used = [(now, id) for id in ids]
+            await self._database.write(lambda it: it.executemany(ask, used), durable=False)
 
     async def forget(self, ids: Sequence[str]) -> Forgotten:
         """Delete records for good, with the summaries made of them.

@@ -88,6 +88,10 @@ def test_several_periods_in_their_order() -> None:
     ]
 
 
+def test_no_more_than_four_are_read() -> None:
+    assert len(days("in May, in June, in July, yesterday, last week, in 2019")) == 4
+
+
 def test_days_begin_where_the_person_is() -> None:
     zone = timezone(timedelta(hours=10))
     (period,) = periods("today", NOON, zone)

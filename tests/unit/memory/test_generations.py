@@ -149,6 +149,7 @@ async def test_every_way_to_the_nearest_agrees(
     if how != "exact":
         monkeypatch.setattr(nearest, "_FEW", 10)
         monkeypatch.setattr(vectors, "EXACT_LIMIT", 20)
+    monkeypatch.setattr(nearest, "_DIRECT", 10)
     if how != "signs":
         monkeypatch.setattr(nearest, "find_spec", lambda name: None)
         monkeypatch.delitem(sys.modules, "numpy", raising=False)

@@ -10,6 +10,7 @@ import pytest
 
 from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
+from ruster.memory.search.filters import Filter
 from ruster.memory.search.query import Query
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, WordCount, memory, texts
@@ -287,3 +288,11 @@ async def test_the_event_loop_goes_on_while_a_search_is_held_up(folder: Path) ->
         await store.insert(Record("two fish"))
         leave.set()
         await reading
+
+
+async def test_times_are_looked_up_in_an_index(folder: Path) -> None:
+    async with memory(folder) as store:
+        condition, values = Filter(after=NOON - 60, before=NOON).condition()
+        ask = f"EXPLAIN QUERY PLAN SELECT i.n FROM items i WHERE {condition}"
+        plan = await store.source.read(lambda it: str(list(it.execute(ask, values))))
+        assert "items_by_age (layer=? AND ts>? AND ts<?)" in plan

@@ -27,13 +27,15 @@ _FEW = 5_000
 """Vectors up to which the exact index is asked even with numpy at hand: 3 ms, and no numpy."""
 _COARSE = 640
 """Vectors at least that are chosen by their signs."""
+_DIRECT = 500
+"""Chunks that may be found, up to which each is compared."""
 _CLOSE = 64
 """Vectors whose order the half floats decide where numpy is not in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may be found: codes of layers, and chunks unless any will do."""
+    """What may be found: codes of layers, and chunks of these unless any will do."""
 
     layers: frozenset[int] = frozenset(range(len(LAYERS)))
     chunks: Sequence[int] | None = None
@@ -66,12 +68,10 @@ class Nearest:
         allowed: Allowed,
     ) -> dict[int, float]:
         """Return at most ``count`` chunks with their cosines; ``query`` has length 1."""
-        if (
-            not within.size
-            or not allowed.layers
-            or (allowed.chunks is not None and not allowed.chunks)
-        ):
+        if not within.size or not allowed.layers:
             return {}
+        if allowed.chunks is not None and len(allowed.chunks) <= _DIRECT:
+            return _best(similarities(connection, within, query, allowed.chunks), count)
         _, small, signs = encode(query)
         kept = self._kept(within)
         if kept is None and within.exact and self._has_vec0:
@@ -83,9 +83,7 @@ class Nearest:
             chosen = kept.nearest(connection, signs, chosen_count, allowed.layers, allowed.chunks)
         else:
             chosen = self._by_signs(connection, within, signs, chosen_count, allowed)
-        found = similarities(connection, within, query, chosen)
-        best = sorted(found, key=found.__getitem__, reverse=True)[:count]
-        return {chunk: found[chunk] for chunk in best}
+        return _best(similarities(connection, within, query, chosen), count)
 
     def _exact(
         self,
@@ -142,6 +140,11 @@ class Nearest:
 
             self._signs[number] = Signs(number)
         return self._signs[number]
+
+
+def _best(found: dict[int, float], count: int) -> dict[int, float]:
+    best = sorted(found, key=found.__getitem__, reverse=True)[:count]
+    return {chunk: found[chunk] for chunk in best}
 
 
 def similarities(

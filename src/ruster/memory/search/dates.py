@@ -13,6 +13,7 @@ from typing import NamedTuple
 __all__ = ["Period", "periods"]
 
 _MAX_CHARS = 2048
+_MAX_PERIODS = 4
 _MONTH_NAMES = "january february march april may june july august september october november "
 _MONTH_NAMES += "december"
 _MONTHS = _MONTH_NAMES.split()
@@ -46,9 +47,9 @@ class Period(NamedTuple):
 
 
 def periods(text: str, now: float, zone: tzinfo | None) -> list[Period]:
-    """Return the periods a question names, in its order; ``zone`` is where its days begin.
+    """Return the periods a question names, the first four in its order.
 
-    None as ``zone`` is the machine's own.
+    ``zone`` is where days begin; None is the machine's own.
     """
     plain = " ".join(text[:_MAX_CHARS].casefold().split())
     today = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -67,7 +68,7 @@ def periods(text: str, now: float, zone: tzinfo | None) -> list[Period]:
                 continue  # the 31st of February
             taken.append(match.span())
             found.append((match.start(), period))
-    return [period for _, period in sorted(found)]
+    return [period for _, period in sorted(found)][:_MAX_PERIODS]
 
 
 _Read = Callable[[re.Match[str], datetime], tuple[datetime, datetime]]

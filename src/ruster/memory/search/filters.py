@@ -54,7 +54,8 @@ class Filter:
                 parts.append(f"{column} IN ({', '.join('?' * len(allowed))})")
                 values.extend(allowed)
 
-        one_of("i.layer", [layer_code(layer) for layer in self.layers])
+        if self.layers or self.after is not None or self.before is not None:
+            one_of("i.layer", sorted(self.codes))  # the index of times is by layer
         one_of("i.project", [] if self.project is None else [self.project])
         one_of("i.session", self.sessions)
         one_of("i.kind", self.kinds)

@@ -175,7 +175,7 @@ def _said(record: Record) -> str:
 def _summary(group: Sequence[Due], text: str, to: Layer) -> Record:
     records = [it.record for it in group]
     if not text.strip():
-        raise MemoryError("the summary is empty", code="summary_failed")
+        raise MemoryError("the summary is empty")
     same = {it.session for it in records}
     return Record(
         text=text.strip()[:_SUMMARY_CHARS],

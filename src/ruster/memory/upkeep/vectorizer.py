@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ruster.core.errors import MemoryError, RusterError
@@ -104,7 +105,8 @@ class Vectorizer:
             if error.retryable:
                 raise
             made = await self._one_by_one(embedder, texts)
-        await self._database.write(lambda it: self._store(it, embedder.id, texts, made))
+        store = partial(self._store, name=embedder.id, texts=texts, made=made)
+        await self._database.write(store, durable=False)  # it can be made again
         return True
 
     async def _one_by_one(
