@@ -1,4 +1,4 @@
-"""The words and marks that tell what in a message is its writer's own, and where parts of it end."""
+"""Words and marks that tell what in a message is its writer's own, and where parts of it end."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ ASKED_AFTER = re.compile(
 )
 CLAUSE = re.compile(
     r"(?:\s*[;\u2013\u2014]\s*| - |,? (?:and|but|so|und|aber) "
-    r"(?=(?:i|i'm|i've|i'll|my|we|we've|ich|mein|meine|wir)\b)|, (?=(?:i|i'm|i've|i'll|my|we|ich|mein|meine|wir)\b)|"
+    r"(?=(?:i|i'm|i've|i'll|my|we|we've|ich|mein|meine|wir)\b)|"
+    r", (?=(?:i|i'm|i've|i'll|my|we|ich|mein|meine|wir)\b)|"
     r",? (?:and|but) (?=(?:live|work|like|love|hate|prefer|have|am|was|speak|drive|moved|study|"
     r"don't|can't|never|always)\b))",
     re.IGNORECASE,

@@ -76,7 +76,8 @@ SELF = (
     Rule.of(
         r"i (?:have|suffer from) (?P<what>(?:type [12] )?(?:diabetes|asthma|epilepsy|"
         r"celiac disease|coeliac disease|migraines?|insomnia|adhd|dyslexia|arthritis|"
-        rf"high blood pressure|hay fever|a heart condition|lactose intolerance|depression|anxiety)){END}",
+        r"high blood pressure|hay fever|a heart condition|lactose intolerance|depression|"
+        rf"anxiety)){END}",
         "The user has {what}",
         score=0.8,
     ),

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from ruster.core.memory import Record
 from ruster.core.messages import Message
 from ruster.core.tools import TurnScope
-from ruster.memory.keeping import Learned
+from ruster.memory.keeping import Learned, forgets
 from ruster.memory.learning.english_life import LIFE
 from ruster.memory.learning.english_people import GREETED, PEOPLE
 from ruster.memory.learning.english_plans import PLANS
 from ruster.memory.learning.english_self import SELF
 from ruster.memory.learning.german import GERMAN
 from ruster.memory.learning.known import KnownFacts
-from ruster.memory.learning.reading import statements
+from ruster.memory.learning.reading import Statement, statements
 from ruster.memory.learning.rule import Found, found_in
-from ruster.memory.learning.turns import forgets, record_of, said_by_user
+from ruster.memory.learning.turns import record_of, said_by_user
 from ruster.memory.records.sameness import digest_of
 
-__all__ = ["RuleLearner", "find_facts"]
+__all__ = ["RuleLearner", "find_facts", "read"]
 
 _RULES = (*PEOPLE, *SELF, *LIFE, *PLANS, *GERMAN)
 _AFTER_GREETING = (GREETED, *_RULES)
@@ -27,13 +27,16 @@ _MAX_FACTS = 16
 _NEAR = 10
 
 
+def read(text: str) -> list[tuple[Statement, Found | None]]:
+    """Return what a person's message states, and what each statement plainly tells."""
+    return [
+        (it, found_in(it, _AFTER_GREETING if it.greeted else _RULES)) for it in statements(text)
+    ]
+
+
 def find_facts(text: str) -> list[Found]:
     """Return what a person's message plainly tells, at most 16 things; never raises."""
-    told: dict[str, Found] = {}
-    for statement in statements(text):
-        found = found_in(statement, _AFTER_GREETING if statement.greeted else _RULES)
-        if found is not None:
-            told.setdefault(found.text, found)
+    told = {found.text: found for _, found in read(text) if found is not None}
     return list(told.values())[:_MAX_FACTS]
 
 

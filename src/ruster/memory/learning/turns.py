@@ -9,20 +9,12 @@ from ruster.core.messages import Message, Role
 from ruster.core.tools import TurnScope
 from ruster.memory.learning.rule import Found
 
-__all__ = ["FORGETTING", "forgets", "record_of", "said_by_user"]
-
-FORGETTING = "forget"
-"""The tool that forgets."""
+__all__ = ["record_of", "said_by_user"]
 
 
 def said_by_user(messages: Sequence[Message]) -> list[Message]:
     """Return the user's messages; what tools brought and models wrote is never learned from."""
     return [it for it in messages if it.role is Role.USER and it.content.strip()]
-
-
-def forgets(messages: Sequence[Message]) -> bool:
-    """Whether something was forgotten in a turn, which then must not be kept by telling of it."""
-    return any(it.role is Role.TOOL and it.name == FORGETTING for it in messages)
 
 
 def record_of(found: Found, scope: TurnScope, origins: tuple[str, ...] = ()) -> Record:

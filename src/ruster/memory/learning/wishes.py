@@ -14,8 +14,9 @@ _POLITE = (
 )
 _ASKS = re.compile(
     _POLITE + r"(?:forget|unlearn|vergiss)\b|"
-    rf"{_POLITE}(?:delete|erase|remove|wipe|lösche?)\b(?=.{{0,60}}\b(?:remember|know|memor(?:y|ies)|"
-    r"told you|said|stored|saved|weißt|gesagt|gedächtnis)\b)",
+    rf"{_POLITE}(?:delete|erase|remove|wipe|lösche?)\b(?=.{{0,60}}\b(?:remember|know|"
+    r"your memor(?:y|ies)|memories (?:of|about)|from memory|told you|said|"
+    r"stored|saved|weißt|gesagt|gedächtnis)\b)",
     re.IGNORECASE,
 )
 _WHAT = re.compile(
