@@ -12,8 +12,10 @@ from ruster.core.messages import Message
 from ruster.core.tools import TurnScope
 
 __all__ = [
+    "FORGET",
     "Asker",
     "ConversationView",
+    "Deleted",
     "MemoryPort",
     "Recollection",
     "Reminders",
@@ -54,8 +56,25 @@ class Recollection:
     origin: str | None = None
 
 
+FORGET = "forget"
+"""The name of the tool that deletes memories: a turn that called it is not remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What was deleted for good, each memory with its text.
+
+    When a wish meant too much nothing was deleted, and ``refused`` says how many it meant. With
+    what was deleted went so many ``summaries`` that were made of it.
+    """
+
+    memories: tuple[Recollection, ...] = ()
+    refused: int = 0
+    summaries: int = 0
+
+
 class MemoryPort(Protocol):
-    """What is kept beyond a conversation; both raise errors of the tree."""
+    """What is kept beyond a conversation; all raise errors of the tree."""
 
     async def remember(self, scope: TurnScope, text: str) -> None:
         """Keep a fact; ``scope.taint`` tells whether it may be somebody else's words."""
@@ -63,6 +82,10 @@ class MemoryPort(Protocol):
 
     async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
         """Return what fits the query best, best first."""
+        ...
+
+    async def delete(self, scope: TurnScope, query: str) -> Deleted:
+        """Delete what says what the query says, of the owner and of this session."""
         ...
 
 

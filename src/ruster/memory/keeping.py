@@ -18,10 +18,11 @@ from ruster.core.errors import RusterError
 from ruster.core.memory import Layer, Record
 from ruster.core.messages import Message, Role
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.core.tool_ports import FORGET
 from ruster.core.tools import TurnScope
 from ruster.memory.memories import Memories
 
-__all__ = ["TOOL_KIND", "Keeper", "Learned", "Learner"]
+__all__ = ["TOOL_KIND", "Keeper", "Learned", "Learner", "forgets"]
 
 TOOL_KIND = "tool"
 """The kind of records that hold what tools brought."""
@@ -139,6 +140,8 @@ class Keeper:
                     async with self._memories.lend(file) as store:
                         await store.used(turn.ids)
             return
+        if forgets(turn.messages):
+            return
         async with self._memories.lend(self._memories.session_file(scope.folder)) as store:
             await store.insert_many(_records(turn))
         if self._learner is None:
@@ -149,6 +152,11 @@ class Keeper:
         async with self._memories.lend(self._memories.owner_file(scope.owner)) as store:
             for one in learned:
                 await store.keep(one.record, one.supersedes)
+
+
+def forgets(messages: Sequence[Message]) -> bool:
+    """Whether something was to be forgotten in a turn: keeping what tells of it would undo that."""
+    return any(it.role is Role.TOOL and it.name == FORGET for it in messages)
 
 
 def _records(turn: _Turn) -> Iterator[Record]:

@@ -16,10 +16,11 @@ import structlog
 from ruster.core.errors import RusterError, ToolError
 from ruster.core.memory import Brought, Hit, Kept, Layer, Record
 from ruster.core.messages import Message
-from ruster.core.tool_ports import Recollection
+from ruster.core.tool_ports import Deleted, Recollection
 from ruster.core.tools import TurnScope
 from ruster.core.words import tokens
 from ruster.memory.keeping import TOOL_KIND, Keeper
+from ruster.memory.learning.finding import find_meant, too_many
 from ruster.memory.memories import Memories
 from ruster.memory.prompt import render
 from ruster.memory.search.query import Query
@@ -103,6 +104,29 @@ class MemoryService:
             Recollection(line.removeprefix("- "), next(iter(hit.record.origins), None))
             for hit, line in zip(hits, render(hits).split("\n")[1:], strict=True)
         ]
+
+    async def delete(self, scope: TurnScope, query: str) -> Deleted:
+        """Delete what a wish such as "I live in Hanoi" or "my birthday" means.
+
+        Turns that wait are kept first, so that none brings it back. Raises MemoryError
+        (``memory_busy`` when it is deleted but not yet wiped off the disk) or StorageError.
+        """
+        await self._keeper.settled()
+        deleted: list[Recollection] = []
+        summaries = 0
+        async with self.stores(scope.owner, scope.folder) as stores:
+            meant = await find_meant(stores, query)
+            if too_many(meant):
+                return Deleted(refused=sum(len(records) for _, records in meant))
+            for store, records in meant:
+                gone = await store.forget([it.id for it in records])
+                summaries += len(gone.summaries)
+                deleted += [
+                    Recollection(it.text, next(iter(it.origins), None))
+                    for it in records
+                    if it.id in gone.ids
+                ]
+        return Deleted(tuple(deleted), summaries=summaries)
 
     # For the commands
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from ruster.memory.documents.settings import DocumentSettings
@@ -27,6 +29,18 @@ class MemorySettings(BaseModel):
     in meaning (cosine)."""
     bring_timeout_s: float = Field(default=1.0, gt=0, le=60)
     """A turn waits so many seconds for its memories, then does without."""
+    learn: Literal["auto", "rules", "model", "off"] = "auto"
+    """Who finds facts, preferences, decisions and promises in what the user says, after a turn:
+    `rules` costs nothing and finds what is said plainly; `model` also asks the turn's model, for
+    what the rules do not read and that may last; `auto` does so only with models of this machine
+    (`llamacpp/`, `ollama/`) or with `learn_model`; `off` finds nothing."""
+    learn_model: str = ""
+    """The model that is asked instead of the turn's own, such as `llamacpp/default`; empty for
+    none."""
+    learn_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    """How long a model may look for facts, in seconds; then the rules alone must do."""
+    learn_tokens: int = Field(default=384, ge=32, le=4096)
+    """Tokens that its answer may have."""
     max_open: int = Field(default=8, ge=1, le=256)
     """Memories of sessions and owners held open at once."""
     max_waiting: int = Field(default=256, ge=1, le=100_000)

@@ -167,6 +167,11 @@ class MemoryStore:
             (code, before, limit),
         )
 
+    async def of_source(self, source: str, layer: Layer = Layer.INTERACT) -> list[Record]:
+        """Return what comes from one turn or document, in the order in which it was added."""
+        wanted = (check_text(source, "source"), layer_code(layer))
+        return await self._records("source = ? AND layer = ? ORDER BY n", wanted)
+
     async def ids_of_session(self, session: str) -> list[str]:
         """Return the ids of all that was said in a session, out of sight or not."""
         check_text(session, "session")

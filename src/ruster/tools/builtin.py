@@ -14,7 +14,7 @@ from ruster.tools.files import FileEdit, FileRead, FileWrite
 from ruster.tools.folders import Folders
 from ruster.tools.git import GitDiff, GitStatus
 from ruster.tools.listing import DirList, FileSearch
-from ruster.tools.memory import Recall, Remember
+from ruster.tools.memory import Forget, Recall, Remember
 from ruster.tools.paging import PaginateToolOutput
 from ruster.tools.reminders import Schedule
 from ruster.tools.runs import RunFolders
@@ -63,7 +63,7 @@ def builtin_tools(settings: ToolSettings, ports: ToolPorts) -> Iterator[Tool]:
     if ports.web is not None:
         yield from (HttpGet(ports.web), HttpPost(ports.web), WebFetch(ports.web))
     if ports.memory is not None:
-        yield from (Remember(ports.memory), Recall(ports.memory))
+        yield from (Remember(ports.memory), Recall(ports.memory), Forget(ports.memory))
     if ports.reminders is not None:
         yield Schedule(ports.reminders)
     if ports.sandbox is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ruster.core.tool_ports import Recollection
+from ruster.core.tool_ports import Deleted, Recollection
 from ruster.core.tools import Effect, Risk, TurnScope
 from ruster.sandbox.programs.readable import readable
 from ruster.testing import ManualClock
@@ -140,6 +140,13 @@ class Memory:
         found = [Recollection(text, "web:a") for text in self.kept if query in text]
         return found[:limit]
 
+    async def delete(self, scope: TurnScope, query: str) -> Deleted:
+        found = [text for text in self.kept if query in text]
+        if len(found) > 1:
+            return Deleted(refused=len(found))
+        self.kept = [text for text in self.kept if text not in found]
+        return Deleted(tuple(Recollection(text, "web:a") for text in found), summaries=len(found))
+
 
 async def test_memory_is_used_where_there_is_one(tmp_path: Path) -> None:
     settings, clock = ToolSettings(), ManualClock()
@@ -148,10 +155,32 @@ async def test_memory_is_used_where_there_is_one(tmp_path: Path) -> None:
     registry = registry_of(*builtin_tools(settings, ports))
     scope = scope_in(tmp_path)
     names = (await registry.available(scope)).keys()
-    assert {"remember", "recall"} <= names
+    assert {"remember", "recall", "forget"} <= names
     assert not {"shell", "http_get", "ask_user", "model_info", "run_skill_script"} & names
     await registry.run(scope, call_of("remember", text="likes blue"))
     assert (await registry.run(scope, call_of("recall", query="red"))).text == "[nothing]"
     assert not scope.taint
     assert (await registry.run(scope, call_of("recall", query="blue"))).text == "- likes blue"
     assert scope.taint.origins == {"web:a"}
+
+
+async def test_what_is_forgotten_is_told(tmp_path: Path) -> None:
+    settings, clock = ToolSettings(), ManualClock()
+    memory = Memory()
+    memory.kept = ["likes blue", "likes  red", "blue " + "x" * 400]
+    ports = ToolPorts(clock, RunFolders(settings, clock), memory=memory)
+    registry = registry_of(*builtin_tools(settings, ports))
+    scope = scope_in(tmp_path)
+    refused = await registry.run(scope, call_of("forget", what="blue"))
+    assert refused.failed
+    assert refused.text == "2 memories say that; nothing was deleted"
+    assert refused.hint == "ask the user to say more exactly what to forget"
+    none = await registry.run(scope, call_of("forget", what="green"))
+    assert none.text == "nothing was deleted: no memory says that"
+    assert not scope.taint
+    gone = await registry.run(scope, call_of("forget", what="red"))
+    assert gone.text == "deleted for good (1):\n- likes red\nwith summaries made of them: 1"
+    assert scope.taint.origins == {"web:a"}
+    long = await registry.run(scope, call_of("forget", what="xx"))
+    assert len(long.text) < 400
+    assert memory.kept == ["likes blue"]
