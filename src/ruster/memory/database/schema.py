@@ -107,7 +107,9 @@ CREATE INDEX memory_log_by_item ON memory_log(item);
 CREATE INDEX memory_log_by_batch ON memory_log(batch);
 """
 
-_STEPS = (_FIRST,)
+_DOCUMENTS = "CREATE INDEX items_by_document ON items(source) WHERE kind = 'document'"
+
+_STEPS = (_FIRST, _DOCUMENTS)
 VERSION = len(_STEPS)
 
 
