@@ -233,7 +233,7 @@ class MemoryStore:
 
     async def forget_facts(self, pattern: str) -> Forgotten:
         """Delete facts by name for good, with their history; ``*`` stands for any characters."""
-        keys = await self.facts.keys(pattern)
+        keys = await self.facts.keys(pattern, ended=True)
 
         def work(connection: Connection) -> None:
             for table in ("facts", "fact_history"):
