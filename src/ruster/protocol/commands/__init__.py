@@ -26,6 +26,30 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.memory import (
+    MemoryAdd,
+    MemoryBackup,
+    MemoryBackupRemove,
+    MemoryBackups,
+    MemoryCommand,
+    MemoryDelete,
+    MemoryEdit,
+    MemoryExport,
+    MemoryForget,
+    MemoryGet,
+    MemoryImport,
+    MemoryKeys,
+    MemoryList,
+    MemoryLog,
+    MemoryPin,
+    MemoryPromote,
+    MemoryReindex,
+    MemoryRestore,
+    MemorySearch,
+    MemorySet,
+    MemoryShow,
+    MemoryStats,
+)
 from ruster.protocol.commands.model import (
     ImportSource,
     ModelCancel,
@@ -83,6 +107,28 @@ __all__ = [
     "History",
     "ImportSource",
     "ListSessions",
+    "MemoryAdd",
+    "MemoryBackup",
+    "MemoryBackupRemove",
+    "MemoryBackups",
+    "MemoryCommand",
+    "MemoryDelete",
+    "MemoryEdit",
+    "MemoryExport",
+    "MemoryForget",
+    "MemoryGet",
+    "MemoryImport",
+    "MemoryKeys",
+    "MemoryList",
+    "MemoryLog",
+    "MemoryPin",
+    "MemoryPromote",
+    "MemoryReindex",
+    "MemoryRestore",
+    "MemorySearch",
+    "MemorySet",
+    "MemoryShow",
+    "MemoryStats",
     "ModelCancel",
     "ModelCatalogue",
     "ModelCommand",
@@ -142,6 +188,27 @@ Command = (
     | SkillUnban
     | SkillValidate
     | ToolList
+    | MemorySearch
+    | MemoryAdd
+    | MemoryList
+    | MemoryShow
+    | MemoryEdit
+    | MemoryForget
+    | MemoryPin
+    | MemoryPromote
+    | MemoryLog
+    | MemoryStats
+    | MemoryExport
+    | MemoryImport
+    | MemoryBackup
+    | MemoryBackups
+    | MemoryBackupRemove
+    | MemoryRestore
+    | MemoryReindex
+    | MemorySet
+    | MemoryGet
+    | MemoryDelete
+    | MemoryKeys
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -183,6 +250,27 @@ COMMANDS: dict[str, type[CommandBase]] = {
         SkillUnban,
         SkillValidate,
         ToolList,
+        MemorySearch,
+        MemoryAdd,
+        MemoryList,
+        MemoryShow,
+        MemoryEdit,
+        MemoryForget,
+        MemoryPin,
+        MemoryPromote,
+        MemoryLog,
+        MemoryStats,
+        MemoryExport,
+        MemoryImport,
+        MemoryBackup,
+        MemoryBackups,
+        MemoryBackupRemove,
+        MemoryRestore,
+        MemoryReindex,
+        MemorySet,
+        MemoryGet,
+        MemoryDelete,
+        MemoryKeys,
         ConfigGet,
         ConfigSet,
         ConfigList,
