@@ -217,7 +217,8 @@ def _presence(model: type[BaseModel], field: FieldInfo) -> str:
         return "may be absent" if field.default is None else "always"
     if field.is_required():
         return "required"
-    return "optional" if field.default is None else f"`{json.dumps(field.default)}` by default"
+    default = field.get_default(call_default_factory=True)
+    return "optional" if default is None else f"`{json.dumps(default)}` by default"
 
 
 def _meaning(model: type[BaseModel], name: str, schema: dict[str, Any]) -> str:
@@ -259,8 +260,9 @@ def _scalar(schema: dict[str, Any]) -> str:
 
 
 def _plural(kind: str) -> str:
-    head, *limits = kind.split(" ", 1)
-    return " ".join([head if head.endswith("s") else head + "s", *limits])
+    if kind.startswith("one of "):
+        return kind.removeprefix("one of ")
+    return re.sub(r"^([a-z]+?)s?(?=\W|$)", r"\1s", kind)
 
 
 def _prose(model: type[BaseModel]) -> str:

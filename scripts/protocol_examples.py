@@ -9,6 +9,7 @@ from ruster.protocol.events import Event
 
 __all__ = ["COMMAND_EXAMPLES", "EVENT_EXAMPLES"]
 
+_MEMORY_ID = "019c13a2-7d40-7c1e-9f5b-2a6f1d0c8e47"
 COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "create": [
         {"action": "create", "session_id": "work"},
@@ -64,6 +65,54 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"action": "skill_validate"},
     ],
     "tool_list": [{"action": "tool_list"}, {"action": "tool_list", "session_id": "work"}],
+    "memory_search": [
+        {"action": "memory_search", "query": "Where does my sister live?"},
+        {
+            "action": "memory_search",
+            "session_id": "work",
+            "query": "what did we decide last Tuesday",
+            "layers": ["interact", "insights"],
+            "tags": ["decision"],
+            "limit": 5,
+        },
+    ],
+    "memory_add": [
+        {"action": "memory_add", "text": "My sister lives in Hanoi.", "tags": ["family"]},
+        {"action": "memory_add", "path": "/home/me/notes", "project": "house"},
+    ],
+    "memory_list": [
+        {"action": "memory_list", "layer": "insights", "limit": 20},
+        {"action": "memory_list", "before": _MEMORY_ID},
+    ],
+    "memory_show": [{"action": "memory_show", "memory_id": _MEMORY_ID}],
+    "memory_edit": [
+        {"action": "memory_edit", "memory_id": _MEMORY_ID, "text": "My sister lives in Hue."},
+    ],
+    "memory_forget": [
+        {"action": "memory_forget", "query": "my sister", "dry_run": True},
+        {"action": "memory_forget", "memory_ids": [_MEMORY_ID]},
+        {"action": "memory_forget", "path": "/home/me/notes", "confirm": True},
+    ],
+    "memory_pin": [{"action": "memory_pin", "memory_id": _MEMORY_ID}],
+    "memory_promote": [{"action": "memory_promote", "memory_id": _MEMORY_ID, "layer": "insights"}],
+    "memory_log": [{"action": "memory_log", "limit": 20}],
+    "memory_stats": [{"action": "memory_stats", "session_id": "work"}],
+    "memory_export": [{"action": "memory_export"}, {"action": "memory_export", "after": "200"}],
+    "memory_import": [
+        {
+            "action": "memory_import",
+            "items": [{"type": "memory", "text": "My sister lives in Hue.", "layer": "insights"}],
+        },
+    ],
+    "memory_backup": [{"action": "memory_backup", "name": "before-moving"}],
+    "memory_backups": [{"action": "memory_backups"}],
+    "memory_backup_remove": [{"action": "memory_backup_remove", "name": "before-moving"}],
+    "memory_restore": [{"action": "memory_restore", "name": "before-moving"}],
+    "memory_reindex": [{"action": "memory_reindex"}],
+    "memory_set": [{"action": "memory_set", "key": "user.city", "value": "Hue"}],
+    "memory_get": [{"action": "memory_get", "key": "user.city", "history": True}],
+    "memory_delete": [{"action": "memory_delete", "key": "user.city"}],
+    "memory_keys": [{"action": "memory_keys", "pattern": "user.*"}],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -117,6 +166,28 @@ _CLOCK = events.SkillSummary(
     kind="instructions",
     active=True,
 )
+_MEMORY = events.MemorySummary(
+    memory_id=_MEMORY_ID,
+    text="My sister lives in Hanoi.",
+    layer="insights",
+    kind="fact",
+    time=_CREATED,
+    within="owner",
+    tags=["family"],
+    session_id=_WORK,
+    speaker="user",
+)
+_MEMORY_MOVE = events.MemoryLogEntry(
+    number=12,
+    time=_CREATED,
+    batch="m-5f0c9a1be2d34c77",
+    what="promoted",
+    rule="told",
+    memory_id=_MEMORY_ID,
+    from_layer="interact",
+    to_layer="insights",
+)
+_BACKUP = events.BackupSummary(name="before-moving", size_bytes=2_400_256, time=_CREATED)
 _WEATHER = events.SkillSummary(
     name="weather", description="Tells the weather.", kind="script", score=4.21
 )
@@ -335,6 +406,65 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                 ),
             ],
         ),
+        events.MemoryResults(
+            results=[
+                events.MemoryHit(
+                    memory=_MEMORY,
+                    passage="My sister lives in Hanoi.",
+                    score=1.71,
+                    scores={"lexical": 1.0, "vector": 0.67, "age": 0.04},
+                )
+            ]
+        ),
+        events.MemoryAdded(memory_id=_MEMORY_ID, how="new"),
+        events.MemoryDocuments(
+            source="/home/me/notes",
+            added=2,
+            changed=1,
+            unchanged=40,
+            removed=1,
+            pieces=31,
+            failed={"/home/me/notes/scan.pdf": "scan.pdf has no text (is it made of pictures?)"},
+            failures=1,
+        ),
+        events.MemoryListing(memories=[_MEMORY], more=False),
+        events.MemoryReport(memory=_MEMORY, log=[_MEMORY_MOVE]),
+        events.MemoryForgotten(memory_ids=[_MEMORY_ID], total=1, pieces=1, vectors=1, left=0),
+        events.MemoryLogPage(entries=[_MEMORY_MOVE], more=True),
+        events.MemoryStatsReport(
+            memories=[
+                events.MemoryCounts(
+                    within="owner",
+                    size_bytes=2_400_256,
+                    layers={"interact": 0, "insights": 61, "assets": 840},
+                    hidden=3,
+                    facts=4,
+                    documents=43,
+                    waiting=0,
+                    vectors={"onnx/minilm-5f0c9a1b:384": 1012},
+                )
+            ]
+        ),
+        events.MemoryExportPage(
+            items=[{"type": "memory", "text": "My sister lives in Hanoi.", "layer": "insights"}],
+            next="200",
+        ),
+        events.MemoryImported(memories=61, facts=4, known=0),
+        events.MemoryBackedUp(backup=_BACKUP),
+        events.MemoryBackupListing(backups=[_BACKUP]),
+        events.MemoryBackupRemoved(name="before-moving"),
+        events.MemoryRestored(name="before-moving", before="before-restore"),
+        events.MemoryReindexed(repaired=[]),
+        events.MemoryValue(
+            key="user.city",
+            value="Hue",
+            since=_CREATED,
+            history=[
+                events.PastValue(value="Hanoi", since="2025-11-02T18:00:00+01:00", until=_CREATED)
+            ],
+        ),
+        events.MemoryDeleted(key="user.city", deleted=True),
+        events.MemoryKeyListing(keys=["user.city", "user.name"], more=False),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
         events.ConfigUpdated(key="log_level", value="debug"),
         events.ConfigListing(options={"log_level": "info", "llm.proxy_auth_token": None}),

@@ -33,6 +33,7 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -267,6 +268,13 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
+            memory=MemoryHandlers(
+                self.store,
+                self.memory.service,
+                settings.memory.documents,
+                given.paths.data / "backups" / "memory",
+                given.clock,
+            ),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

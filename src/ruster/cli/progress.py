@@ -1,4 +1,4 @@
-"""How far a download has come: one line that changes on a terminal, every tenth elsewhere."""
+"""How far something has come: one line that changes on a terminal, every tenth elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProgressLine:
             columns = shutil.get_terminal_size().columns
             self._write("\r\x1b[K" + _bar(event, percent)[: columns - 1])
             self._open = True
-        elif self._told != (step := (event.what, percent // _TENTH)):
+        elif self._told != (step := (event.unit or event.what, percent // _TENTH)):
             self._told = step
             self._write(f"{visible(event.what)}: {percent} %\n")
 
@@ -48,5 +48,8 @@ class ProgressLine:
 def _bar(event: ProgressEvent, percent: int) -> str:
     filled = _BAR_COLUMNS * percent // 100
     bar = "#" * filled + "." * (_BAR_COLUMNS - filled)
-    size = f"{event.current / _MIB:.0f}/{event.total / _MIB:.0f} MiB" if event.total else ""
+    if event.unit is not None:
+        size = f"{event.current}/{event.total} {event.unit}"
+    else:
+        size = f"{event.current / _MIB:.0f}/{event.total / _MIB:.0f} MiB" if event.total else ""
     return f"[{bar}] {percent:3} % {size} {visible(event.what)}"

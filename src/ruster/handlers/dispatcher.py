@@ -12,6 +12,7 @@ from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -35,6 +36,7 @@ class UseCases:
     approval: ApprovalHandlers
     skill: SkillHandlers
     tool: ToolHandlers
+    memory: MemoryHandlers
 
 
 class Dispatcher:
@@ -72,6 +74,27 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
+            commands.MemorySearch: cases.memory.records.search,
+            commands.MemoryAdd: cases.memory.adding.add,
+            commands.MemoryList: cases.memory.records.newest,
+            commands.MemoryShow: cases.memory.records.show,
+            commands.MemoryEdit: cases.memory.records.edit,
+            commands.MemoryForget: cases.memory.forgetting.forget,
+            commands.MemoryPin: cases.memory.records.pin,
+            commands.MemoryPromote: cases.memory.records.promote,
+            commands.MemoryLog: cases.memory.records.log,
+            commands.MemoryStats: cases.memory.records.stats,
+            commands.MemoryExport: cases.memory.adding.export,
+            commands.MemoryImport: cases.memory.adding.take_in,
+            commands.MemoryBackup: cases.memory.files.back_up,
+            commands.MemoryBackups: cases.memory.files.list,
+            commands.MemoryBackupRemove: cases.memory.files.remove,
+            commands.MemoryRestore: cases.memory.files.restore,
+            commands.MemoryReindex: cases.memory.files.reindex,
+            commands.MemorySet: cases.memory.facts.set,
+            commands.MemoryGet: cases.memory.facts.get,
+            commands.MemoryDelete: cases.memory.facts.delete,
+            commands.MemoryKeys: cases.memory.facts.keys,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,

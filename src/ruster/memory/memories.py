@@ -84,6 +84,24 @@ class Memories:
             entry.users -= 1
             await self._close_unused()
 
+    @asynccontextmanager
+    async def closed(self, file: Path) -> AsyncIterator[None]:
+        """Keep a memory closed, because its file is replaced; who wants it waits.
+
+        Those who hold it get MemoryError (``memory_closed``) from then on.
+        """
+        entry = self._open.setdefault(file, _Open())
+        entry.users += 1
+        try:
+            async with entry.lock:
+                store, entry.store = entry.store, None
+                if store is not None:
+                    await store.aclose()
+                yield
+        finally:
+            entry.users -= 1
+            await self._close_unused()
+
     async def release(self, file: Path) -> None:
         """Close a memory, because its files are to go."""
         entry = self._open.pop(file, None)

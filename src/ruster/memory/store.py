@@ -18,11 +18,13 @@ from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, 
 from ruster.memory.database.database import Database
 from ruster.memory.database.schema import migrate
 from ruster.memory.index.nearest import Nearest
-from ruster.memory.index.vectors import layer_code
 from ruster.memory.index.words import WORDS, create_words
-from ruster.memory.records import forgetting, keeping, log, rows, writing
+from ruster.memory.records import forgetting, keeping, listing, log, rows, writing
 from ruster.memory.records.checks import check_text, checked_record
+from ruster.memory.records.documents import Documents
 from ruster.memory.records.facts import Facts
+from ruster.memory.records.moving import move_by_hand
+from ruster.memory.records.stats import MemoryStats, count
 from ruster.memory.search.lexical import register_rank
 from ruster.memory.search.query import Query
 from ruster.memory.search.recipe import Recipe
@@ -55,6 +57,7 @@ class MemoryStore:
         self.facts = Facts(database, clock)
         self.searcher = Searcher(clock, zone)
         self._vectorizer = Vectorizer(database, zone)
+        self.documents = Documents(database, clock, zone, self._vectorizer.wake)
         self._repairing = asyncio.Lock()
         self.source = Source(database, Nearest(has_vec0=database.has_vectors), self.repair)
 
@@ -157,15 +160,29 @@ class MemoryStore:
         return found
 
     async def recent(
-        self, layer: Layer | None = None, *, before: float | None = None, limit: int = _LIST
+        self,
+        layer: Layer | None = None,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = _LIST,
     ) -> list[Record]:
-        """Return what can be found, newest first."""
-        code = None if layer is None else layer_code(layer)
-        return await self._records(
-            "hidden IS NULL AND (?1 IS NULL OR layer = ?1) AND (?2 IS NULL OR ts < ?2) "
-            "ORDER BY ts DESC, n DESC LIMIT ?3",
-            (code, before, limit),
-        )
+        """Return what can be found, newest first.
+
+        A page goes on ``before`` the time of the last record of the page before, and before its id
+        among those of the same time.
+        """
+        layers = tuple(Layer) if layer is None else (layer,)
+        place = None if before is None else (before, before_id)
+        return await self._database.read(lambda it: listing.newest(it, layers, place, limit))
+
+    async def since(self, number: int, limit: int = _LIST) -> list[tuple[int, Record]]:
+        """Return what can be found as it came, with numbers: what came after ``number``."""
+        return await self._database.read(lambda it: listing.since(it, number, limit))
+
+    async def stats(self, *, details: bool = False) -> MemoryStats:
+        """Count what there is; with ``details`` every record is looked at."""
+        return await self._database.read(lambda it: count(it, details=details))
 
     async def of_source(self, source: str, layer: Layer = Layer.INTERACT) -> list[Record]:
         """Return what comes from one turn or document, in the order in which it was added."""
@@ -195,6 +212,12 @@ class MemoryStore:
         await self._change(id, lambda it, n: it.execute(ask, (int(pinned), n)))
         return await self._present(id)
 
+    async def move(self, id: str, layer: Layer) -> Record:
+        """Bring a record to another layer, because a person says so; the log tells of it."""
+        step = (self._clock.now(), new_id("m"))
+        await self._change(id, lambda it, n: move_by_hand(it, n, layer, step))
+        return await self._present(id)
+
     async def used(self, ids: Sequence[str]) -> None:
         """Note that records were shown to a model or a person."""
         now = self._clock.now()
@@ -217,7 +240,7 @@ class MemoryStore:
 
     async def forget_facts(self, pattern: str) -> Forgotten:
         """Delete facts by name for good, with their history; ``*`` stands for any characters."""
-        keys = await self.facts.keys(pattern)
+        keys = await self.facts.keys(pattern, ended=True)
 
         def work(connection: Connection) -> None:
             for table in ("facts", "fact_history"):

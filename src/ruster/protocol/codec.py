@@ -18,7 +18,13 @@ __all__ = ["BadLine", "CommandId", "decode_command", "encode_event", "error_even
 
 CommandId = str | int
 
-_ENVELOPE_PREFIX = {"session": "", "skill": "skill_", "config": "config_", "server": "server_"}
+_ENVELOPE_PREFIX = {
+    "session": "",
+    "skill": "skill_",
+    "memory": "memory_",
+    "config": "config_",
+    "server": "server_",
+}
 _MAX_QUOTED = 40
 
 
@@ -179,7 +185,10 @@ def _explain(flat: dict[str, Any], detail: ErrorDetails) -> str:
 def _nearest(action: object) -> str:
     readable = isinstance(action, str) and len(action) <= _MAX_QUOTED
     close = difflib.get_close_matches(str(action), COMMANDS, 1) if readable else []
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(COMMANDS)}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    heads = dict.fromkeys(it.partition("_")[0] + "_*" if "_" in it else it for it in COMMANDS)
+    return f"; known: {', '.join(heads)}"
 
 
 def _quote(value: object) -> str:

@@ -46,6 +46,68 @@ FULL: dict[str, dict[str, Any]] = {
     "skill_unban": {"session_id": "a", "skill": "s-1", "owner": 1},
     "skill_validate": {"session_id": "a", "skill": "/p", "owner": 1},
     "tool_list": {"session_id": "a", "owner": 1},
+    "memory_search": {
+        "session_id": "a",
+        "query": "q",
+        "layers": ["assets"],
+        "kinds": ["k"],
+        "tags": ["t"],
+        "project": "p",
+        "sessions": ["s"],
+        "after": "2026-01-01",
+        "before": "2026-01-02",
+        "limit": 1,
+        "rerank": 1,
+        "owner": 1,
+    },
+    "memory_add": {
+        "session_id": "a",
+        "text": "t",
+        "path": "/p",
+        "name": "n",
+        "kind": "k",
+        "tags": ["t"],
+        "layer": "insights",
+        "project": "p",
+        "pinned": True,
+        "trusted": True,
+        "owner": 1,
+    },
+    "memory_list": {
+        "session_id": "a",
+        "layer": "insights",
+        "before": "m",
+        "limit": 1,
+        "owner": 1,
+    },
+    "memory_show": {"session_id": "a", "memory_id": "m", "owner": 1},
+    "memory_edit": {"session_id": "a", "memory_id": "m", "text": "t", "owner": 1},
+    "memory_forget": {
+        "session_id": "a",
+        "memory_ids": ["m"],
+        "query": "q",
+        "path": "/p",
+        "key": "k",
+        "limit": 1,
+        "dry_run": True,
+        "confirm": True,
+        "owner": 1,
+    },
+    "memory_pin": {"session_id": "a", "memory_id": "m", "pinned": False, "owner": 1},
+    "memory_promote": {"session_id": "a", "memory_id": "m", "layer": "assets", "owner": 1},
+    "memory_log": {"session_id": "a", "memory_id": "m", "before": 1, "limit": 1, "owner": 1},
+    "memory_stats": {"session_id": "a", "details": True, "owner": 1},
+    "memory_export": {"session_id": "a", "after": "1", "limit": 1, "owner": 1},
+    "memory_import": {"session_id": "a", "items": [{"type": "memory"}], "owner": 1},
+    "memory_backup": {"session_id": "a", "name": "n", "owner": 1},
+    "memory_backups": {"session_id": "a", "owner": 1},
+    "memory_backup_remove": {"session_id": "a", "name": "n", "owner": 1},
+    "memory_restore": {"session_id": "a", "name": "n", "owner": 1},
+    "memory_reindex": {"session_id": "a", "owner": 1},
+    "memory_set": {"session_id": "a", "key": "k", "value": "v", "owner": 1},
+    "memory_get": {"session_id": "a", "key": "k", "history": True, "owner": 1},
+    "memory_delete": {"session_id": "a", "key": "k", "owner": 1},
+    "memory_keys": {"session_id": "a", "pattern": "*", "after": "k", "limit": 1, "owner": 1},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},
@@ -80,6 +142,27 @@ WRONG: dict[str, list[Any]] = {
     "skill": [1, None, [], {}, True, "", "A", "a_b", "a--b", "-a", "a-", "a\n", "../a", "x" * 65],
     "query": [1, None, [], {}, True, "x" * 1001],
     "value": [None, {}, [1], [[]]],
+    "layers": [1, None, {}, "assets", ["x"], [1], ["assets"] * 4],
+    "layer": [1, [], {}, True, "", "x"],
+    "kinds": [1, None, {}, "x", [1], [""], ["x" * 257], ["x"] * 65],
+    "tags": [1, None, {}, "x", [1], [""], ["x" * 257], ["x"] * 65],
+    "sessions": [1, None, {}, "x", [1], ["x"] * 65],
+    "project": [1, [], {}, True, "", "x" * 257],
+    "kind": [1, None, [], {}, True, "", "x" * 257],
+    "after": [1, [], {}, True, "x" * 301],
+    "before": [1.5, [], {}, True, "x" * 300],
+    "rerank": ["1", 1.5, True, None, -1, 101],
+    "text": [1, [], {}, True, ""],
+    "pinned": [1, "yes", None, {}],
+    "trusted": [1, "yes", None, {}],
+    "memory_id": [1, [], {}, True, "", "x" * 257],
+    "memory_ids": [1, [], {}, "m", [1], [""], ["m"] * 501],
+    "dry_run": [1, "yes", None, {}],
+    "confirm": [1, "yes", None, {}],
+    "details": [1, "yes", None, {}],
+    "history": [1, "yes", None, {}],
+    "items": [1, None, {}, [], [1], ["x"], [{}] * 501],
+    "pattern": [1, None, [], {}, True, "", "x" * 257],
     "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
 }
 
@@ -90,9 +173,24 @@ def wrong_values(action: str, name: str) -> list[Any]:
         return [1, [], {}, True, "", "x" * 1025]
     if name == "skill" and action == "skill_validate":  # a path as well, or none
         return [1, [], {}, True, "", "x" * 4097]
+    if action.startswith("memory_"):
+        return _wrong_of_memory(action, name)
     if name == "session_id" and COMMANDS[action].model_fields[name].default is None:
         return [value for value in WRONG[name] if value is not None]
     return WRONG[name]
+
+
+def _wrong_of_memory(action: str, name: str) -> list[Any]:
+    """Return what a field must not be; texts are longer there, and more may be left out."""
+    wrong = {
+        "query": [1, [], {}, True, "", "x" * 10_001],
+        "value": [*WRONG["value"], 1, True, "x" * 65_537],
+        "key": [*WRONG["key"], "", "x" * 257],
+        "name": [1, [], {}, True, "", "x" * 257],
+    }.get(name, WRONG[name])
+    if COMMANDS[action].model_fields[name].default is None:
+        return [value for value in wrong if value is not None]
+    return wrong
 
 
 def line(data: object) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,12 +17,20 @@ import apsw
 
 from ruster.core.errors import MemoryError, RusterError, StorageError
 
-__all__ = ["Connection", "load_vectors", "open_connection", "translated"]
+__all__ = [
+    "Connection",
+    "copy_database",
+    "load_vectors",
+    "open_connection",
+    "open_copy",
+    "translated",
+]
 
 Connection = apsw.Connection
 _PAGE_BYTES = 4096
 _BUSY_MS = 10_000
 _CACHE_KIB = 4096
+_COPY_PAGES = 4096
 _log = logging.getLogger("ruster.memory")
 
 
@@ -71,6 +79,32 @@ def load_vectors(connection: Connection) -> bool:
     finally:
         connection.enable_load_extension(False)
     return True
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database that may be in use, as it is at this moment (blocks).
+
+    What was at ``target`` goes. Raises MemoryError, StorageError.
+    """
+    with translated(source), closing(open_copy(source)) as old:
+        target.unlink(missing_ok=True)
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with closing(apsw.Connection(str(target))) as new:
+            old.execute("BEGIN; SELECT 1 FROM sqlite_schema")  # a snapshot to the end
+            with new.backup("main", old, "main") as copy:
+                while not copy.done:
+                    copy.step(_COPY_PAGES)
+            old.execute("ROLLBACK")
+            new.pragma("journal_mode", "delete")  # one file, without a log beside it
+
+
+def open_copy(path: Path) -> Connection:
+    """Open a database that is only read; raises MemoryError, StorageError."""
+    with translated(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(_BUSY_MS)
+        load_vectors(connection)
+        return connection
 
 
 @contextmanager

@@ -5,6 +5,8 @@ What can be made again has its tables elsewhere: the index of words and the vect
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ruster.core.errors import MemoryError
@@ -12,7 +14,7 @@ from ruster.core.errors import MemoryError
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection
 
-__all__ = ["VERSION", "migrate"]
+__all__ = ["VERSION", "check_file", "migrate"]
 
 _FIRST = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -107,7 +109,10 @@ CREATE INDEX memory_log_by_item ON memory_log(item);
 CREATE INDEX memory_log_by_batch ON memory_log(batch);
 """
 
-_STEPS = (_FIRST,)
+# Added second: the pieces of documents are looked up by where they come from.
+_DOCUMENTS = "CREATE INDEX items_by_document ON items(source) WHERE kind = 'document'"
+
+_STEPS = (_FIRST, _DOCUMENTS)
 VERSION = len(_STEPS)
 
 
@@ -124,6 +129,25 @@ def migrate(connection: Connection) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    _check_version(version)
+
+
+def check_file(path: Path) -> None:
+    """Look whether a copy of a memory is whole (blocks).
+
+    Raises MemoryError (``memory_corrupt``, ``memory_too_new``), StorageError.
+    """
+    from ruster.memory.database.native import open_copy, translated
+
+    with translated(path), closing(open_copy(path)) as connection:
+        wrong = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
+        ask = "SELECT 1 FROM sqlite_schema WHERE name = 'items'"
+        if wrong != ["ok"] or connection.execute(ask).fetchone() is None:
+            raise MemoryError("the copy is damaged, or no memory", code="memory_corrupt")
+        _check_version(int(connection.pragma("user_version")))
+
+
+def _check_version(version: int) -> None:
     if version > VERSION:
         raise MemoryError(
             f"the memory was written by a later ruster (version {version}); update this one",

@@ -14,6 +14,7 @@ __all__ = ["MAX_TEXT_BYTES", "check_label", "check_text", "checked_origins", "ch
 MAX_TEXT_BYTES = 1 << 20
 _MAX_METADATA_BYTES = 64 << 10
 _MAX_LABEL_CHARS = 256
+_MAX_SOURCE_BYTES = 8192
 _MAX_TAGS = 64
 _MAX_ORIGINS = 32
 _REST = "other:more"
@@ -61,7 +62,8 @@ def checked_record(record: Record) -> Record:
     if not check_text(record.text).strip():
         raise _invalid("the text is empty")
     check_text(record.metadata, "metadata", _MAX_METADATA_BYTES)
-    labels = ("id", "kind", "project", "session", "speaker", "source", "slot")
+    check_text(record.source, "source", _MAX_SOURCE_BYTES)
+    labels = ("id", "kind", "project", "session", "speaker", "slot")
     for name in labels:
         check_label(getattr(record, name), name)
     for tag in record.tags:

@@ -64,11 +64,17 @@ class Facts:
         now = self._clock.now()
         return await self._database.write(lambda it: _end(it, key, now))
 
-    async def keys(self, pattern: str = "*") -> list[str]:
-        """Return the names that fit a pattern, in order; ``*`` stands for any characters."""
+    async def keys(self, pattern: str = "*", *, ended: bool = False) -> list[str]:
+        """Return the names that fit a pattern, in order; ``*`` stands for any characters.
+
+        With ``ended`` those are named, too, that hold nothing any more but have a history.
+        """
         check_text(pattern, "pattern")
         escaped = pattern.replace("[", "[[]").replace("?", "[?]")
-        ask = "SELECT key FROM facts WHERE key GLOB ? ORDER BY key"
+        ask = "SELECT key FROM facts WHERE key GLOB ?1"
+        if ended:
+            ask += " UNION SELECT key FROM fact_history WHERE key GLOB ?1"
+        ask += " ORDER BY key"
         rows: list[Any] = await self._database.read(
             lambda it: it.execute(ask, (escaped,)).fetchall()
         )

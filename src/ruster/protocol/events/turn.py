@@ -147,7 +147,7 @@ class NoticeEvent(Event):
 
 
 class ProgressEvent(Event):
-    """How far a model load or download has come, of a turn that waits for it or of a command."""
+    """How far something has come that a turn waits for, or that a command set going."""
 
     event: Literal["progress"] = "progress"
     session_id: str | None = None
@@ -155,9 +155,11 @@ class ProgressEvent(Event):
     what: str
     """What is going on, for people."""
     current: int
-    """Bytes so far."""
+    """How much so far."""
     total: int
-    """Bytes in all, 0 while unknown."""
+    """How much in all, 0 while unknown."""
+    unit: str | None = None
+    """What is counted, such as `files`; absent for bytes."""
 
 
 class ErrorEvent(Event):

@@ -1,0 +1,1 @@
+"""``rusterctl memory``: a person's hand on what is remembered."""

@@ -1,0 +1,38 @@
+"""All commands about the memory, by what they are about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ruster.core.clock import Clock
+from ruster.handlers.memory.adding import AddingHandlers
+from ruster.handlers.memory.facts import FactHandlers
+from ruster.handlers.memory.files import FileHandlers
+from ruster.handlers.memory.forgetting import ForgettingHandlers
+from ruster.handlers.memory.reach import Reach
+from ruster.handlers.memory.records import RecordHandlers
+from ruster.memory.documents.settings import DocumentSettings
+from ruster.memory.intake import Intake
+from ruster.memory.service import MemoryService
+from ruster.sessions.store import SessionStore
+
+__all__ = ["MemoryHandlers"]
+
+
+class MemoryHandlers:
+    """The commands about the memory. ``backups`` is the folder of copies."""
+
+    def __init__(
+        self,
+        sessions: SessionStore,
+        memory: MemoryService,
+        documents: DocumentSettings,
+        backups: Path,
+        clock: Clock,
+    ) -> None:
+        reach = Reach(sessions, memory)
+        self.records = RecordHandlers(reach)
+        self.adding = AddingHandlers(reach, Intake(documents))
+        self.forgetting = ForgettingHandlers(reach, self.records)
+        self.facts = FactHandlers(reach)
+        self.files = FileHandlers(reach, backups, clock)

@@ -1,0 +1,190 @@
+"""Single memories: memory_search, memory_list, memory_show, memory_edit, memory_pin,
+memory_promote, memory_log, memory_stats.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from heapq import merge
+from itertools import islice
+
+from ruster.core.memory import Hit, Layer, Record
+from ruster.handlers.caller import Caller
+from ruster.handlers.memory.reach import Held, Reach, Scope
+from ruster.handlers.memory.wording import counts, hit_of, log_entries, moment, summary
+from ruster.memory.records.listing import place_of
+from ruster.memory.search.query import Query
+from ruster.protocol.commands import (
+    MemoryEdit,
+    MemoryList,
+    MemoryLog,
+    MemoryPin,
+    MemoryPromote,
+    MemorySearch,
+    MemoryShow,
+    MemoryStats,
+)
+from ruster.protocol.events import (
+    MemoryListing,
+    MemoryLogPage,
+    MemoryReport,
+    MemoryResults,
+    MemoryStatsReport,
+)
+from ruster.sessions.info import session_key
+
+__all__ = ["RecordHandlers"]
+
+_LOGGED = 50
+_HISTORY = 50
+
+
+class RecordHandlers:
+    """The commands that find, show and correct."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def search(self, caller: Caller, command: MemorySearch) -> None:
+        """Find what fits a question."""
+        scope = await self._reach.scope(caller, command)
+        hits = await self._query(scope, command)
+        async with self._reach.all(scope) as held:
+            ids = [hit.record.id for hit in hits]
+            own = {id for it in held if it.within == "owner" for id in await _ids_in(it, ids)}
+            results = [hit_of(hit, "owner" if hit.record.id in own else "session") for hit in hits]
+            caller.reply(MemoryResults(session_id=scope.session_id, results=results), command)
+            for it in held:
+                await it.store.used(ids)
+
+    async def newest(self, caller: Caller, command: MemoryList) -> None:
+        """Name what is remembered, newest first."""
+        scope = await self._reach.scope(caller, command)
+        layer = None if command.layer is None else Layer(command.layer)
+        before, before_id = None, ""
+        if command.before is not None:
+            async with self._reach.holder(scope, command.before) as (_, last):
+                before, before_id = place_of(last)
+        async with self._reach.all(scope) as held:
+            pages = [
+                [
+                    (record, it.within)
+                    for record in await it.store.recent(
+                        layer, before=before, before_id=before_id, limit=command.limit + 1
+                    )
+                ]
+                for it in held
+            ]
+        merged = merge(*pages, key=lambda it: place_of(it[0]), reverse=True)
+        found = list(islice(merged, command.limit + 1))
+        reply = MemoryListing(
+            session_id=scope.session_id,
+            memories=[summary(*it) for it in found[: command.limit]],
+            more=len(found) > command.limit,
+        )
+        caller.reply(reply, command)
+
+    async def show(self, caller: Caller, command: MemoryShow) -> None:
+        """Tell all of one memory."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.holder(scope, command.memory_id) as (held, record):
+            earlier = await held.store.history(record.id)
+            entries = await held.store.log(record.id, limit=_LOGGED)
+        reply = MemoryReport(
+            session_id=scope.session_id,
+            memory=summary(record, held.within, None),
+            history=[summary(it, held.within) for it in earlier[:_HISTORY]],
+            log=log_entries(entries),
+        )
+        caller.reply(reply, command)
+
+    async def edit(self, caller: Caller, command: MemoryEdit) -> None:
+        """Give a memory another text."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.holder(scope, command.memory_id) as (held, _):
+            record = await held.store.edit(command.memory_id, command.text)
+        self._told(caller, command, scope, held, record)
+
+    async def pin(self, caller: Caller, command: MemoryPin) -> None:
+        """Pin a memory, or take the pin off."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.holder(scope, command.memory_id) as (held, _):
+            record = await held.store.pin(command.memory_id, command.pinned)
+        self._told(caller, command, scope, held, record)
+
+    async def promote(self, caller: Caller, command: MemoryPromote) -> None:
+        """Bring a memory to another layer."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.holder(scope, command.memory_id) as (held, _):
+            record = await held.store.move(command.memory_id, Layer(command.layer))
+        self._told(caller, command, scope, held, record)
+
+    async def log(self, caller: Caller, command: MemoryLog) -> None:
+        """Tell what was done to memories: the session's if one is named, else the owner's."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.all(scope) as held:
+            meant = "owner" if scope.session_id is None else "session"
+            found = [
+                entry
+                for it in held
+                if it.within == meant
+                for entry in await it.store.log(
+                    command.memory_id, before=command.before, limit=command.limit + 1
+                )
+            ]
+        reply = MemoryLogPage(
+            session_id=scope.session_id,
+            entries=log_entries(found[: command.limit]),
+            more=len(found) > command.limit,
+        )
+        caller.reply(reply, command)
+
+    async def stats(self, caller: Caller, command: MemoryStats) -> None:
+        """Count what is remembered."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.all(scope) as held:
+            told = [
+                counts(
+                    await it.store.stats(details=command.details),
+                    it.within,
+                    details=command.details,
+                )
+                for it in held
+            ]
+        caller.reply(MemoryStatsReport(session_id=scope.session_id, memories=told), command)
+
+    async def find(self, scope: Scope, text: str, limit: int) -> list[Hit]:
+        """Return what fits a question; nothing is noted of it."""
+        return await self._run(scope, Query(text, partial(self._run, scope), limit))
+
+    async def _query(self, scope: Scope, command: MemorySearch) -> list[Hit]:
+        query = (
+            Query(command.query, partial(self._run, scope), command.limit)
+            .with_layers(command.layers)
+            .with_kinds(command.kinds)
+            .with_tags(command.tags)
+            .with_sessions(session_key(scope.owner, it) for it in command.sessions)
+            .between(moment(command.after, "after"), moment(command.before, "before"))
+        )
+        if command.project is not None:
+            query = query.with_project(command.project)
+        return await (query.rerank(command.rerank) if command.rerank else query)
+
+    async def _run(self, scope: Scope, query: Query) -> list[Hit]:
+        return await self._reach.memory.search(scope.owner, scope.folder, query)
+
+    def _told(
+        self,
+        caller: Caller,
+        command: MemoryEdit | MemoryPin | MemoryPromote,
+        scope: Scope,
+        held: Held,
+        record: Record,
+    ) -> None:
+        memory = summary(record, held.within, None)
+        caller.reply(MemoryReport(session_id=scope.session_id, memory=memory), command)
+
+
+async def _ids_in(held: Held, ids: list[str]) -> list[str]:
+    """Return those ids that a memory holds."""
+    return [id for id in ids if await held.store.get(id) is not None]

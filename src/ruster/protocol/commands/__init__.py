@@ -1,0 +1,283 @@
+"""Commands: what a client may ask, one model per action.
+
+The flat form ``{"action":"send",...}`` is canonical. The envelope
+``{"command":"session","arguments":{"action":"send",...}}`` means the same; see ``codec``.
+"""
+
+from __future__ import annotations
+
+from ruster.protocol.commands.approval import (
+    ApprovalList,
+    ApprovalScope,
+    Approve,
+    Reject,
+)
+from ruster.protocol.commands.base import (
+    CommandBase,
+    CommandId,
+    SessionCommand,
+)
+from ruster.protocol.commands.daemon import (
+    ConfigGet,
+    ConfigList,
+    ConfigSet,
+    Doctor,
+    Models,
+    Ping,
+    Status,
+)
+from ruster.protocol.commands.memory import (
+    MemoryAdd,
+    MemoryBackup,
+    MemoryBackupRemove,
+    MemoryBackups,
+    MemoryCommand,
+    MemoryDelete,
+    MemoryEdit,
+    MemoryExport,
+    MemoryForget,
+    MemoryGet,
+    MemoryImport,
+    MemoryKeys,
+    MemoryList,
+    MemoryLog,
+    MemoryPin,
+    MemoryPromote,
+    MemoryReindex,
+    MemoryRestore,
+    MemorySearch,
+    MemorySet,
+    MemoryShow,
+    MemoryStats,
+)
+from ruster.protocol.commands.model import (
+    ImportSource,
+    ModelCancel,
+    ModelCatalogue,
+    ModelCommand,
+    ModelDownload,
+    ModelImport,
+    ModelRemove,
+    ModelShow,
+    ModelVerify,
+)
+from ruster.protocol.commands.session import (
+    Attach,
+    Cancel,
+    Create,
+    Delete,
+    Detach,
+    History,
+    ListSessions,
+    Send,
+    SendMode,
+    Why,
+)
+from ruster.protocol.commands.skill import (
+    SkillAdd,
+    SkillBan,
+    SkillCommand,
+    SkillDryRun,
+    SkillList,
+    SkillRemove,
+    SkillSearch,
+    SkillShow,
+    SkillUnban,
+    SkillValidate,
+)
+from ruster.protocol.commands.tool import ToolList
+
+__all__ = [
+    "COMMANDS",
+    "ApprovalList",
+    "ApprovalScope",
+    "Approve",
+    "Attach",
+    "Cancel",
+    "Command",
+    "CommandBase",
+    "CommandId",
+    "ConfigGet",
+    "ConfigList",
+    "ConfigSet",
+    "Create",
+    "Delete",
+    "Detach",
+    "Doctor",
+    "History",
+    "ImportSource",
+    "ListSessions",
+    "MemoryAdd",
+    "MemoryBackup",
+    "MemoryBackupRemove",
+    "MemoryBackups",
+    "MemoryCommand",
+    "MemoryDelete",
+    "MemoryEdit",
+    "MemoryExport",
+    "MemoryForget",
+    "MemoryGet",
+    "MemoryImport",
+    "MemoryKeys",
+    "MemoryList",
+    "MemoryLog",
+    "MemoryPin",
+    "MemoryPromote",
+    "MemoryReindex",
+    "MemoryRestore",
+    "MemorySearch",
+    "MemorySet",
+    "MemoryShow",
+    "MemoryStats",
+    "ModelCancel",
+    "ModelCatalogue",
+    "ModelCommand",
+    "ModelDownload",
+    "ModelImport",
+    "ModelRemove",
+    "ModelShow",
+    "ModelVerify",
+    "Models",
+    "Ping",
+    "Reject",
+    "Send",
+    "SendMode",
+    "SessionCommand",
+    "SkillAdd",
+    "SkillBan",
+    "SkillCommand",
+    "SkillDryRun",
+    "SkillList",
+    "SkillRemove",
+    "SkillSearch",
+    "SkillShow",
+    "SkillUnban",
+    "SkillValidate",
+    "Status",
+    "ToolList",
+    "Why",
+]
+
+Command = (
+    Create
+    | Send
+    | ListSessions
+    | Delete
+    | History
+    | Attach
+    | Detach
+    | Cancel
+    | Why
+    | Status
+    | Doctor
+    | Models
+    | ModelCatalogue
+    | ModelShow
+    | ModelDownload
+    | ModelCancel
+    | ModelRemove
+    | ModelVerify
+    | ModelImport
+    | SkillList
+    | SkillSearch
+    | SkillShow
+    | SkillAdd
+    | SkillRemove
+    | SkillDryRun
+    | SkillBan
+    | SkillUnban
+    | SkillValidate
+    | ToolList
+    | MemorySearch
+    | MemoryAdd
+    | MemoryList
+    | MemoryShow
+    | MemoryEdit
+    | MemoryForget
+    | MemoryPin
+    | MemoryPromote
+    | MemoryLog
+    | MemoryStats
+    | MemoryExport
+    | MemoryImport
+    | MemoryBackup
+    | MemoryBackups
+    | MemoryBackupRemove
+    | MemoryRestore
+    | MemoryReindex
+    | MemorySet
+    | MemoryGet
+    | MemoryDelete
+    | MemoryKeys
+    | ConfigGet
+    | ConfigSet
+    | ConfigList
+    | ApprovalList
+    | Approve
+    | Reject
+    | Ping
+)
+
+COMMANDS: dict[str, type[CommandBase]] = {
+    str(model.model_fields["action"].default): model
+    for model in (
+        Create,
+        Send,
+        ListSessions,
+        Delete,
+        History,
+        Attach,
+        Detach,
+        Cancel,
+        Why,
+        Status,
+        Doctor,
+        Models,
+        ModelCatalogue,
+        ModelShow,
+        ModelDownload,
+        ModelCancel,
+        ModelRemove,
+        ModelVerify,
+        ModelImport,
+        SkillList,
+        SkillSearch,
+        SkillShow,
+        SkillAdd,
+        SkillRemove,
+        SkillDryRun,
+        SkillBan,
+        SkillUnban,
+        SkillValidate,
+        ToolList,
+        MemorySearch,
+        MemoryAdd,
+        MemoryList,
+        MemoryShow,
+        MemoryEdit,
+        MemoryForget,
+        MemoryPin,
+        MemoryPromote,
+        MemoryLog,
+        MemoryStats,
+        MemoryExport,
+        MemoryImport,
+        MemoryBackup,
+        MemoryBackups,
+        MemoryBackupRemove,
+        MemoryRestore,
+        MemoryReindex,
+        MemorySet,
+        MemoryGet,
+        MemoryDelete,
+        MemoryKeys,
+        ConfigGet,
+        ConfigSet,
+        ConfigList,
+        ApprovalList,
+        Approve,
+        Reject,
+        Ping,
+    )
+}
+"""Every action and its model, in the order of the reference."""
