@@ -125,6 +125,7 @@ class Daemon:
             self._settings,
             installation.paths,
             self.services.models,
+            self._models,
             installation.clock,
             self._folder_of,
         )

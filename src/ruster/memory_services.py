@@ -17,9 +17,12 @@ from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
+from ruster.core.ports import ChatModels
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
-from ruster.memory.keeping import Keeper, Learner
+from ruster.memory.keeping import Keeper
+from ruster.memory.learning.choice import learner_for
+from ruster.memory.learning.known import OwnerFacts
 from ruster.memory.memories import Memories
 from ruster.memory.rounds import Rounds
 from ruster.memory.service import FolderOf, MemoryService
@@ -40,9 +43,9 @@ class MemoryServices:
         settings: Settings,
         paths: Paths,
         models: Models,
+        chat_models: ChatModels,
         clock: Clock,
         folder_of: FolderOf,
-        learner: Learner | None = None,
     ) -> None:
         own = settings.memory
         self._settings = own.embedding
@@ -52,6 +55,8 @@ class MemoryServices:
         self._stack = AsyncExitStack()
         self.hint: str | None = None
         self._memories = Memories(paths.data / "memory", clock, own.max_open, self._first_use)
+        known = OwnerFacts(self._memories)
+        learner = learner_for(own, chat_models, known.near)
         keeper = Keeper(self._memories, learner, own.max_waiting)
         self.service = MemoryService(self._memories, keeper, own, folder_of)
         self.rounds = Rounds(

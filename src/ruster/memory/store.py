@@ -18,6 +18,7 @@ from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, 
 from ruster.memory.database.database import Database
 from ruster.memory.database.schema import migrate
 from ruster.memory.index.nearest import Nearest
+from ruster.memory.index.vectors import layer_code
 from ruster.memory.index.words import WORDS, create_words
 from ruster.memory.records import forgetting, keeping, listing, log, rows, writing
 from ruster.memory.records.checks import check_text, checked_record
@@ -214,8 +215,8 @@ class MemoryStore:
 
     async def move(self, id: str, layer: Layer) -> Record:
         """Bring a record to another layer, because a person says so; the log tells of it."""
-        step = (self._clock.now(), new_id("m"))
-        await self._change(id, lambda it, n: move_by_hand(it, n, layer, step))
+        now = self._clock.now()
+        await self._change(id, lambda it, n: move_by_hand(it, n, layer, now))
         return await self._present(id)
 
     async def used(self, ids: Sequence[str]) -> None:

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["move_by_hand"]
 
 
-def move_by_hand(
-    connection: Connection, number: int, layer: Layer, step: tuple[float, str]
-) -> None:
-    """Move an item and write it down; ``step`` is the time and the batch for the log.
+def move_by_hand(connection: Connection, number: int, layer: Layer, now: float) -> None:
+    """Move an item and write it down in the log.
 
     An item that is there already stays, and nothing is written.
     """
@@ -27,4 +25,4 @@ def move_by_hand(
     if code == layer_code(layer):
         return
     move(connection, number, str(text), layer)
-    note(connection, step, "promoted", "told", [Move(str(id), LAYERS[int(str(code))], layer)])
+    note(connection, now, "promoted", "told", [Move(str(id), LAYERS[int(str(code))], layer)])
