@@ -57,7 +57,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "document_too_large", "document_unknown", "document_empty", "onnx_missing", "onnx_invalid",
         "memory_busy", "memory_closed", "memory_corrupt", "memory_too_new",
         "record_not_found", "record_exists", "record_invalid", "text_invalid", "text_too_large",
-        "vector_invalid", "query_invalid", "facts_full", "undo_impossible",
+        "vector_invalid", "query_invalid", "facts_full", "undo_impossible", "fact_not_found",
+        "import_invalid", "backup_exists", "backup_limit", "backup_not_found",
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (

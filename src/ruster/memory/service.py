@@ -175,6 +175,10 @@ class MemoryService:
             if ids:
                 await store.forget(ids)
 
+    async def settled(self) -> None:
+        """Return when all turns that have ended are kept."""
+        await self._keeper.settled()
+
     async def aclose(self) -> None:
         """Keep what waits, then close all memories."""
         await self._keeper.aclose()
