@@ -29,6 +29,7 @@ from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, texts
 
 _DAY = 86_400.0
+_ROUNDS_PER_MEMORY = 30
 _SETTINGS = UpkeepSettings(keep_turns_days=2, undo_days=2, unused_days=5)
 _FORKER = """
 import asyncio, os, sys
@@ -92,9 +93,8 @@ async def _open(folder: Path, clock: ManualClock, bag: BagOfWords) -> MemoryStor
 
 
 class _Forker:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-        self._folder = folder
         self._process = subprocess.Popen(
             [sys.executable, "-c", _FORKER],
             env=environment,
@@ -103,14 +103,15 @@ class _Forker:
             text=True,
         )
 
-    def round(self, number: int, seconds: float) -> None:
-        """Let a process work for a while and kill it."""
+    def round(self, folder: Path, number: int, seconds: float) -> None:
+        """Let a process work for a while on the memory in ``folder`` and kill it."""
+        opened = _opened(folder / "told")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{self._folder} {number}\n")
+        self._process.stdin.write(f"{folder} {number}\n")
         self._process.stdin.flush()
         pid = int(self._process.stdout.readline())
-        _wait_until_open(self._folder / "told", number)
+        _wait_until_open(folder / "told", opened)
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
         assert self._process.stdout.readline() == "gone\n"
@@ -120,14 +121,18 @@ class _Forker:
         self._process.communicate()
 
 
-def _wait_until_open(told: Path, number: int) -> None:
-    while not told.exists() or told.read_bytes().count(b'["open"]') <= number:
+def _opened(told: Path) -> int:
+    return told.read_bytes().count(b'["open"]') if told.exists() else 0
+
+
+def _wait_until_open(told: Path, before: int) -> None:
+    while _opened(told) <= before:
         time.sleep(0.002)
 
 
 @contextmanager
-def _forker(folder: Path) -> Iterator[_Forker]:
-    forker = _Forker(folder)
+def _forker() -> Iterator[_Forker]:
+    forker = _Forker()
     try:
         yield forker
     finally:
@@ -177,13 +182,15 @@ async def _verify(store: MemoryStore, folder: Path) -> None:
 async def test_a_memory_survives_kills(folder: Path, kills: int) -> None:
     rounds = max(5, kills * 3 // 20)
     chance = random.Random(11)
-    with _forker(folder) as forker:
+    with _forker() as forker:
         for number in range(rounds):
-            await asyncio.to_thread(forker.round, number, chance.uniform(0.0, 0.4))
+            one = folder / str(number // _ROUNDS_PER_MEMORY)
+            one.mkdir(exist_ok=True)
+            await asyncio.to_thread(forker.round, one, number, chance.uniform(0.0, 0.4))
             clock = ManualClock(NOON + number * _DAY)
-            store = await _open(folder, clock, BagOfWords(f"bag/{number // 2 % 2}"))
+            store = await _open(one, clock, BagOfWords(f"bag/{number // 2 % 2}"))
             try:
-                await _verify(store, folder)
+                await _verify(store, one)
                 if number % 5 == 0:
                     await store.settle()
                     assert await store.check() == []
@@ -192,7 +199,8 @@ async def test_a_memory_survives_kills(folder: Path, kills: int) -> None:
                     await store.forget([made.id])
             finally:
                 await store.aclose()
-    assert len(_told(folder)) > 5 * rounds
+    told = sum(len(_told(it)) for it in folder.iterdir())
+    assert told > 5 * rounds
 
 
 async def test_the_test_would_see_a_record_that_is_lost(folder: Path) -> None:

@@ -26,9 +26,9 @@ _SMALL = 400
 """Chunks up to which every one that has a word is rated, by our own BM25: up to 3 ms."""
 _SAMPLE = 4_000
 _FEW = 50
-_DRIVE = 15_000
+_DRIVE = 20_000
 """Chunks that the rare words may choose."""
-_COUNTED = 150_000
+_COUNTED = 250_000
 """Chunks that the common words may have together; SQLite walks them to know how common they are."""
 _WEIGHTS = (1.0, 0.5, 0.5)
 """What a word counts in the chunk itself, near it, and in its date."""
