@@ -276,7 +276,7 @@ class Terminal:
 
 
 @asynccontextmanager
-async def _terminal(folder: Path, *words: str) -> AsyncIterator[Terminal]:
+async def _terminal(folder: Path, *words: str, **environment: str) -> AsyncIterator[Terminal]:
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *_CTL,
@@ -284,7 +284,7 @@ async def _terminal(folder: Path, *words: str) -> AsyncIterator[Terminal]:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=Ctl(folder, LANG="C.UTF-8").environment,
+        env=Ctl(folder, LANG="C.UTF-8", **environment).environment,
         start_new_session=True,
         preexec_fn=_take_terminal,
     )

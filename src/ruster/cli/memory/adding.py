@@ -14,6 +14,7 @@ import typer
 from ruster.cli.location import socket_path
 from ruster.cli.memory.editor import piped
 from ruster.cli.memory.options import Layer, MemorySession, TagOption
+from ruster.cli.memory.wording import counted
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.progress import ProgressLine
 from ruster.cli.terminal import clean_argument, printable, visible, write_line
@@ -27,7 +28,7 @@ from ruster.protocol.events import (
     ProgressEvent,
 )
 
-__all__ = ["add", "export", "take_in"]
+__all__ = ["add", "batches", "content", "export", "take_in"]
 
 _BATCH_ITEMS = 200
 _BATCH_CHARS = 1 << 18
@@ -68,7 +69,7 @@ def add(  # noqa: PLR0913 - each is an option
     A file or folder added again is read where it has changed; what is gone is forgotten.
     """
     fields = {
-        **_content(what, as_text=as_text),
+        **content(what, as_text=as_text),
         "session_id": session,
         "layer": None if layer is None else layer.value,
         "kind": kind,
@@ -114,7 +115,7 @@ def take_in(
     """Take in what was exported; memories that are there already stay as they are."""
     total = MemoryImported(memories=0, facts=0, known=0)
     with SyncClient(socket_path(socket)) as client:
-        for batch in _batches(_items(source)):
+        for batch in batches(_items(source)):
             parsed = client.call("memory_import", session_id=session, items=batch)
             if as_json:
                 write_line(parsed.line)
@@ -125,10 +126,11 @@ def take_in(
                     known=total.known + parsed.event.known,
                 )
     if not as_json:
-        print(f"{total.memories} memories, {total.facts} facts; {total.known} were known")
+        taken = f"{counted(total.memories, 'memory', 'memories')}, {counted(total.facts, 'fact')}"
+        print(f"{taken}; known already: {total.known}")
 
 
-def _content(what: list[str], *, as_text: bool) -> dict[str, str]:
+def content(what: list[str], *, as_text: bool) -> dict[str, str]:
     """Tell texts from paths: one word that names something, or looks like a path, is one."""
     if what == ["-"]:
         return {"text": piped()}
@@ -154,7 +156,9 @@ def _tell(event: object) -> None:
             "not read": event.failures,
         }
         told = ", ".join(f"{many} {what}" for what, many in counts.items() if many)
-        print(printable(f"{event.source}: {told or 'no documents'}; {event.pieces} pieces"))
+        print(
+            printable(f"{event.source}: {told or 'no documents'}; {counted(event.pieces, 'piece')}")
+        )
         for source, why in event.failed.items():
             print(f"{visible(source)}: {visible(why)}", file=sys.stderr)
         if event.more:
@@ -201,7 +205,7 @@ def _item(line: bytes, number: int) -> dict[str, Any]:
     return item
 
 
-def _batches(items: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(items: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Gather items into commands of a bounded size."""
     batch: list[dict[str, Any]] = []
     size = 0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ruster.cli.memory.asking import agreed
 from ruster.cli.memory.options import MemorySession
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.request import request
@@ -76,10 +77,9 @@ def restore(
 ) -> int:
     """Put a copy in the place of a memory; what was there is kept as before-restore."""
     if not yes:
-        if as_json or not sys.stdin.isatty():
-            raise ProtocolError("nobody can be asked here; say --yes")
-        answer = input("All that was remembered since is set aside. Go on? [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
+        if as_json:
+            raise ProtocolError("with --json nobody can be asked; say --yes")
+        if not agreed("What was remembered since is set aside. Go on?"):
             print("nothing was changed", file=sys.stderr)
             return 1
     done = request(socket, MemoryRestored, "memory_restore", as_json, session_id=session, name=name)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ruster.cli.memory.asking import agreed
 from ruster.cli.memory.options import MemorySession
-from ruster.cli.memory.wording import print_memories
+from ruster.cli.memory.wording import counted, print_memories
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.request import request
 from ruster.cli.terminal import clean_argument, printable
@@ -70,7 +71,9 @@ def forget(  # noqa: PLR0913 - each is an option
     _show(found)
     if dry_run or not (found.total or found.keys):
         return 0
-    if not _agreed(found):
+    names = counted(len(found.keys), "name")
+    what = counted(found.total, "memory", "memories") if found.total else names
+    if not agreed(f"Delete {what} for good?"):
         print("nothing was deleted", file=sys.stderr)
         return 1
     if query is not None and found.total <= _MAX_IDS:  # exactly what was shown
@@ -99,21 +102,14 @@ def _show(found: MemoryForgotten) -> None:
         print("nothing is found", file=sys.stderr)
 
 
-def _agreed(found: MemoryForgotten) -> bool:
-    if not sys.stdin.isatty():
-        raise ProtocolError("nobody can be asked here; say --yes")
-    what = f"{found.total} memories" if found.total else f"{len(found.keys)} names"
-    answer = input(f"Delete these {what} for good? [y/N] ")
-    return answer.strip().lower() in ("y", "yes")
-
-
 def _tell(gone: MemoryForgotten) -> None:
     """Say what was deleted: memories, and the rows that held them."""
     if gone.keys:
-        print(f"deleted {len(gone.keys)} names with all they held")
+        print(f"deleted {counted(len(gone.keys), 'name')} with all they held")
     if gone.total or not gone.keys:
-        more = f", {len(gone.summaries)} summaries made of them" if gone.summaries else ""
-        rows = f"{gone.pieces} pieces of text, {gone.vectors} vectors"
-        print(f"deleted {gone.total} memories{more} ({rows})")
+        more = len(gone.summaries)
+        made = f" and {counted(more, 'summary', 'summaries')} made of them" if more else ""
+        rows = f"{counted(gone.pieces, 'piece')} of text, {counted(gone.vectors, 'vector')}"
+        print(f"deleted {counted(gone.total, 'memory', 'memories')}{made} ({rows})")
     if gone.left:
         print(f"{gone.left} of them are still there; try again", file=sys.stderr)

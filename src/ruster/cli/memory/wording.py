@@ -8,7 +8,7 @@ from ruster.cli.tables import print_rows
 from ruster.cli.terminal import printable
 from ruster.protocol.events import MemoryLogEntry, MemorySummary
 
-__all__ = ["log_rows", "memory_row", "print_log", "print_memories", "print_memory"]
+__all__ = ["counted", "log_rows", "memory_row", "print_log", "print_memories", "print_memory"]
 
 _ROW_CHARS = 300
 _HEADS = ("Memory", "Said", "Layer", "Kind", "Text")
@@ -26,6 +26,11 @@ def memory_row(memory: MemorySummary, text: str | None = None) -> tuple[str, str
 def print_memories(memories: Iterable[MemorySummary]) -> None:
     """Print a table of memories."""
     print_rows(_HEADS, [memory_row(it) for it in memories])
+
+
+def counted(many: int, one: str, more: str = "") -> str:
+    """Word a number of things, such as ``1 memory`` and ``2 memories``."""
+    return f"{many} {one if many == 1 else more or one + 's'}"
 
 
 def print_memory(memory: MemorySummary) -> None:
