@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "AFTER_DAY",
     "ASKED_AFTER",
     "CLAUSE",
     "CODE",
+    "DAY",
     "FENCE",
     "JOKE",
     "LEAD_IN",
@@ -76,8 +78,14 @@ REMEMBER = re.compile(
 )
 SENTENCE_END = re.compile(r"[.!?…]+(?=[\s)\]]|\Z)|\n+")
 NO_END = re.compile(
-    r"\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|nr|approx|ca|inc|ltd|co|[a-zäöü]|\d{1,2})\Z", re.I
+    r"\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|nr|approx|ca|inc|ltd|co|[a-zäöü])\Z", re.I
 )
+DAY = re.compile(r"\b\d{1,2}\Z")
+AFTER_DAY = re.compile(
+    r"\s*(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|"
+    r"[a-zäöü])"
+)
+"""What follows a day of the month as it is written in German: "3. Mai"."""
 ASKED_AFTER = re.compile(
     r",? (?:and |so |but )?(?=(?:what|who|how|can|could|do you|does|would|will you|where|when|"
     r"which|why|should|is there|are there|any |kannst|was|wie|wo)\b)",

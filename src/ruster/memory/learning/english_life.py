@@ -13,7 +13,7 @@ _NOW = r"(?:now |currently |still |both |actually |also |just |recently |finally
 
 _LIVING = (
     Rule.of(
-        rf"(?:i {_NOW}live|{_IM}{_NOW}(?:living|based)) in {PLACE}"
+        rf"(?:(?:i|we) {_NOW}live|{_IM}{_NOW}(?:living|based)) in {PLACE}"
         rf"(?: (?:with|since|for|near|together|again)\b[^,;]{{0,60}})?{END}",
         "The user lives in {place}",
         slot="user.city",
@@ -21,7 +21,8 @@ _LIVING = (
     ),
     Rule.of(
         rf"(?!.*\b(?:and|then|later) (?:back )?to\b|.*\b(?:then|afterwards)\b)"
-        rf"{_IVE}(?:(?:just|recently|finally|now) )?(?:moved|relocated)(?: from [^,;]{{2,40}}?)?"
+        rf"(?:{_IVE}|we've |we have |we )(?:(?:just|recently|finally|now) )?(?:moved|relocated)"
+        r"(?: from [^,;]{2,40}?)?"
         rf"(?: here)?(?: back)? to {PLACE}"
         r"(?: (?:last|this|in|a|two|three|with|for|yesterday|because|recently|from)\b[^,;]{0,60})?"
         + END,
@@ -61,7 +62,7 @@ _LIVING = (
     Rule.of(rf"i was born in {PLACE}{END}", "The user was born in {place}", slot="user.birthplace"),
     Rule.of(rf"i grew up in {PLACE}{END}", "The user grew up in {place}", slot="user.grew-up"),
     Rule.of(
-        rf"i live (?P<rest>(?:at \d+|alone|with my|on (?:the|a)|in (?:a|an|the)|by the|near)\b"
+        rf"i live (?P<rest>(?:at \d+|alone|with my|on the \w+ floor|in (?:a|an|the)|by the|near)\b"
         rf"[^,;:()]{{0,80}}?){END}",
         "The user lives {rest}",
         slot="user.home",
@@ -105,13 +106,32 @@ _WORK = (
         score=0.7,
     ),
     Rule.of(
+        rf"{_IM}{_NOW}(?P<what>the (?:co-?founder|founder|ceo|cto|cfo|coo|head|director|"
+        rf"owner|manager) (?:of|at) (?!th(?:is|ese|e)\b)[^,;:()]{{2,60}}?){END}",
+        "The user is {what}",
+        slot="user.job",
+        score=0.7,
+    ),
+    Rule.of(
+        r"i (?:run|own) (?P<what>(?:an?|the) (?:[^\W\d_]+ )?(?:bakery|shop|store|restaurant|café|"
+        r"cafe|bar|company|business|startup|farm|hotel|hostel|studio|agency|pub|school|house|flat|apartment|"
+        rf"boat)(?: in {PLACE})?){END}",
+        "The user has {what}",
+    ),
+    Rule.of(
+        rf"i (?P<how>studied|graduated) (?P<what>[^,;:()]{{0,40}}?\b(?:at|in|from) "
+        rf"(?:(?-i:[A-Z])|\d{{4}})[^,;:()]{{0,40}}?){END}",
+        "The user {how} {what}",
+    ),
+    Rule.of(
         rf"i work (?P<rest>(?:from home|part[- ]time|full[- ]time|remotely|nights|night shifts|"
         rf"in (?!progress|it\b)[^\W\d_]+(?: [^\W\d_]+)?)){END}",
         "The user works {rest}",
         slot="user.working",
     ),
     Rule.of(
-        rf"(?:i (?:study|am studying|teach)|i'm (?:studying|teaching)) {OBJECT}{END}",
+        r"(?:i (?:study|am studying|teach)|i'm (?:studying|teaching)) (?!(?:the|an?|my)\b)"
+        rf"{OBJECT}{END}",
         kind="fact",
     ),
 )

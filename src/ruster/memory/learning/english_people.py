@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ruster.memory.learning.lexicon import (
     DATE,
+    DIET,
     END,
+    JOB,
     NAME,
     NATION,
     OBJECT,
@@ -52,7 +54,7 @@ _NAMES = (
 )
 _NEAR = (
     Rule.of(
-        rf"my (?P<rel>{_ADJECTIVE}?{_ADJECTIVE}?(?!{OF_CODE}\b)[^\W\d_]+(?:-[^\W\d_]+)*)"
+        rf"(?:my|our) (?P<rel>{_ADJECTIVE}?{_ADJECTIVE}?(?!{OF_CODE}\b)[^\W\d_]+(?:-[^\W\d_]+)*)"
         rf"(?:'s name)?(?: is| are| was|'s) (?:called|named) {NAME}{END}",
         "The user's {rel} is called {name}",
         slot="user.my-{rel}.name",
@@ -71,6 +73,17 @@ _NEAR = (
         "The user's {rel} is called {name}",
         slot="user.my-{rel}.name",
         score=0.7,
+    ),
+    Rule.of(
+        rf"my (?P<rel>{_ADJECTIVE}?{RELATION}),? (?P<name>(?-i:[A-ZÀ-Þ])[^\W\d_]{{1,20}}),? "
+        r"(?=(?:is|was|has|lives|works|loves|likes|hates|wants|goes|just|turned|starts|who)\b)",
+        "The user's {rel} is called {name}",
+        slot="user.my-{rel}.name",
+        score=0.7,
+    ),
+    Rule.of(
+        rf"my (?P<rel>{PERSON})(?:'s| is) (?P<what>(?:not )?(?:{DIET}|{NATION}|an? {JOB})){END}",
+        "The user's {rel} is {what}",
     ),
     Rule.of(
         rf"(?:i|we|i've|we've) (?:also )?(?:have|got|own) (?P<count>an?|one) "

@@ -26,7 +26,7 @@ _TASTE = (
         score=0.7,
     ),
     Rule.of(
-        rf"i prefer (?P<what>(?:to|not to) [^,;:()\ufffc]{{3,80}}?){END}",
+        rf"i prefer (?P<what>(?:to|not to(?! say)) [^,;:()\ufffc]{{3,80}}?){END}",
         "The user prefers {what}",
         kind="preference",
         score=0.7,
@@ -79,15 +79,15 @@ _TASTE = (
         kind="preference",
     ),
     Rule.of(
-        r"i (?:always |usually |only )?(?:drink|wear|wake up|get up|go to bed|drive (?=an? )|"
-        r"speak (?=(?-i:[A-Z]))|play (?!(?:with|along|around|back|on|by)\b))"
+        r"i (?:always |usually |only )?(?:drink|wear(?! many hats)|wake up|get up|go to bed|"
+        r"drive (?=an? )|speak (?=(?-i:[A-Z]))|play (?!(?:with|along|around|back|on|by)\b))"
         rf" ?{OBJECT}{END}",
         kind="preference",
         score=0.5,
     ),
     Rule.of(
-        rf"i {HABIT} (?P<object>[^,;:()\ufffc]{{0,60}}?\b(?:every|each) [^,;:()\ufffc]{{2,40}}?)"
-        + END,
+        rf"i {HABIT} (?P<object>[^,;:()\ufffc]{{0,60}}?\b(?:every|each|"
+        r"(?:once|twice|\w+ times) an?) [^,;:()\ufffc]{2,40}?)" + END,
         kind="preference",
         score=0.5,
     ),
@@ -140,8 +140,8 @@ _DECISIONS = (
 _PROMISES = (
     Rule.of(
         rf"i promise(?:d)? (?:you |(?P<whom>(?-i:[A-Z])[^\W\d_]+|my [^\W\d_]+) )?"
-        rf"(?:that )?(?:i'll|i will|to) {_FULL}",
-        "The user promised {whom} to {plan}",
+        rf"(?:that )?(?P<how>not )?(?:i'll|i will|to) {_FULL}",
+        "The user promised {whom} {how} to {plan}",
         kind="promise",
         score=0.8,
     ),

@@ -9,6 +9,7 @@ from ruster.memory.learning.lexicon import (
     END,
     NATION,
     OBJECT,
+    OPINION,
     PLACE,
     TOLD_SMALL,
 )
@@ -74,7 +75,7 @@ SELF = (
         score=0.95,
     ),
     Rule.of(
-        r"i (?:have|suffer from) (?P<what>(?:type [12] )?(?:diabetes|asthma|epilepsy|"
+        r"(?:i have|i've got|i suffer from) (?P<what>(?:type [12] )?(?:diabetes|asthma|epilepsy|"
         r"celiac disease|coeliac disease|migraines?|insomnia|adhd|dyslexia|arthritis|"
         r"high blood pressure|hay fever|a heart condition|lactose intolerance|depression|"
         rf"anxiety)){END}",
@@ -104,7 +105,8 @@ SELF = (
         score=0.7,
     ),
     Rule.of(
-        rf"(?:my|our) (?P<what>{ATTRIBUTE})(?:'s| is| are) (?!not\b)(?P<object>(?=an? |"
+        rf"(?:my|our) (?P<what>{ATTRIBUTE})(?:'s| is| are) (?!not\b|\d+ years?\b|"
+        rf"an? {OPINION}\b)(?P<object>(?=an? |"
         rf"[^,;()]{{0,40}}(?:[\d@]|(?-i:[A-ZÀ-Þ])))[^,;()\ufffc]{{2,100}}?){END}",
         "The user's {what} is {object}",
         slot="user.{what}",

@@ -73,7 +73,7 @@ def _sentences(text: str) -> Iterator[str]:
             return
         begin = 0
         for end in cues.SENTENCE_END.finditer(line):
-            if end[0] == "." and cues.NO_END.search(line, begin, end.start()):
+            if end[0] == "." and _goes_on(line, end.start()):
                 continue
             yield from _own(line[begin : end.end()])
             if cues.WORK_ON_TEXT.search(line, begin, end.end()):
@@ -82,6 +82,14 @@ def _sentences(text: str) -> Iterator[str]:
         yield from _own(line[begin:])
         if cues.WORK_ON_TEXT.search(line, begin):
             return
+
+
+def _goes_on(line: str, at: int) -> bool:
+    """Whether a full stop belongs to what stands before it: "Dr. Smith", "3. Mai"."""
+    before = line[max(0, at - 12) : at]
+    if cues.DAY.search(before):
+        return cues.AFTER_DAY.match(line, at + 1) is not None
+    return cues.NO_END.search(before) is not None
 
 
 def _own(sentence: str) -> Iterator[str]:

@@ -50,5 +50,5 @@ VAGUE = re.compile(
     re.IGNORECASE,
 )
 """Objects that mean something only beside what was said before."""
-POINTING = re.compile(r"\b(?:it|this|these|those|you|your|yours)\b", re.IGNORECASE)
+POINTING = re.compile(r"\b(?:it|this|these|those|you|your|yours|here|there)\b", re.IGNORECASE)
 """Words that make an object vague wherever they stand."""

@@ -14,6 +14,7 @@ from ruster.memory.learning.third_person import about_user, possessive, sentence
 __all__ = ["Found", "Rule", "found_in"]
 
 _MAX_SLOT = 120
+_FEWEST_OF_A_PLAN = 2
 _NOT_IN_SLOTS = re.compile(r"[^\w]+")
 
 
@@ -103,6 +104,9 @@ def _sound(groups: dict[str, str]) -> bool:
     if place and not _is_place(place):
         return False
     if thing and (VAGUE.match(thing) or POINTING.search(thing)):
+        return False
+    plan = groups.get("plan", "")
+    if POINTING.search(plan) and len(tokens(plan)) < _FEWEST_OF_A_PLAN:
         return False
     return all(tokens(groups[it]) for it in ("object", "plan") if it in groups)
 
