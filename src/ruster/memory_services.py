@@ -18,6 +18,8 @@ from ruster.core.errors import RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
 from ruster.memory.keeping import Keeper, Learner
+from ruster.memory.learning.choice import learner_for
+from ruster.memory.learning.known import OwnerFacts
 from ruster.memory.memories import Memories
 from ruster.memory.service import FolderOf, MemoryService
 
@@ -48,6 +50,8 @@ class MemoryServices:
         self._stack = AsyncExitStack()
         self.hint: str | None = None
         self._memories = Memories(paths.data / "memory", clock, own.max_open, self._first_use)
+        if learner is None:
+            learner = learner_for(own, models, OwnerFacts(self._memories).near)
         keeper = Keeper(self._memories, learner, own.max_waiting)
         self.service = MemoryService(self._memories, keeper, own, folder_of)
 
