@@ -11,6 +11,7 @@ __all__ = [
     "CODE",
     "DAY",
     "FENCE",
+    "GREETING",
     "JOKE",
     "LEAD_IN",
     "LETTER",
@@ -59,6 +60,7 @@ QUESTION = re.compile(
     r"wer|wie|wo|wann|warum|welche[rsmn]?|kannst|kann|hast|habe ich|bin ich)\b",
     re.IGNORECASE,
 )
+GREETING = re.compile(r"(?:hi|hello|hey|hallo)(?: there| ruster)?[\s,.!]*", re.IGNORECASE)
 LEAD_IN = re.compile(
     r"(?:(?:hi|hello|hey|hallo|well|so|ok|okay|oh|yes|yeah|no|nope|btw|by the way|also|and|but|"
     r"actually|fyi|for your information|just so you know|so you know|for the record|"

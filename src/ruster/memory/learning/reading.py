@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ruster.memory.learning import cues
 from ruster.memory.learning.wishes import asks_to_forget
@@ -56,8 +56,13 @@ def statements(text: str) -> list[Statement]:
         parts = plain.split("\n\n")
         plain = f"{parts[0][:_LONG]}\n{parts[-1][:_LONG] if len(parts) > 1 else ''}"
     found: list[Statement] = []
+    greeted = False
     for sentence in _sentences(plain):
-        found.extend(_clauses(sentence))
+        clauses = list(_clauses(sentence))
+        if greeted and clauses:
+            clauses[0] = replace(clauses[0], greeted=True)
+        greeted = cues.GREETING.fullmatch(sentence) is not None
+        found.extend(clauses)
         if len(found) >= _MAX_STATEMENTS:
             break
     return found[:_MAX_STATEMENTS]
