@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ruster.core.messages import Message, Role
 from ruster.core.tool_ports import Deleted, Recollection
 from ruster.core.tools import Effect, Risk, TurnScope
 from ruster.sandbox.programs.readable import readable
@@ -184,3 +185,21 @@ async def test_what_is_forgotten_is_told(tmp_path: Path) -> None:
     long = await registry.run(scope, call_of("forget", what="xx"))
     assert len(long.text) < 400
     assert memory.kept == ["likes blue"]
+
+
+@pytest.mark.parametrize(
+    ("message", "offered"),
+    [
+        ("forget that I live in Hanoi", True),
+        ("Please forget my birthday", True),
+        ("what is the weather in Rome", False),
+    ],
+)
+async def test_forgetting_is_offered_to_who_asks_for_it(
+    tmp_path: Path, message: str, offered: bool
+) -> None:
+    clock = ManualClock()
+    ports = ToolPorts(clock, RunFolders(ToolSettings(), clock), memory=Memory())
+    registry = registry_of(*builtin_tools(ToolSettings(), ports))
+    specs = await registry.offer(scope_in(tmp_path), [Message(Role.USER, message)])
+    assert ("forget" in {spec.name for spec in specs}) == offered

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "AFTER_DAY",
     "ASKED_AFTER",
     "CLAUSE",
     "CODE",
+    "DAY",
     "FENCE",
+    "GREETING",
     "JOKE",
     "LEAD_IN",
     "LETTER",
@@ -57,6 +60,7 @@ QUESTION = re.compile(
     r"wer|wie|wo|wann|warum|welche[rsmn]?|kannst|kann|hast|habe ich|bin ich)\b",
     re.IGNORECASE,
 )
+GREETING = re.compile(r"(?:hi|hello|hey|hallo)(?: there| ruster)?[\s,.!]*", re.IGNORECASE)
 LEAD_IN = re.compile(
     r"(?:(?:hi|hello|hey|hallo|well|so|ok|okay|oh|yes|yeah|no|nope|btw|by the way|also|and|but|"
     r"actually|fyi|for your information|just so you know|so you know|for the record|"
@@ -76,8 +80,14 @@ REMEMBER = re.compile(
 )
 SENTENCE_END = re.compile(r"[.!?…]+(?=[\s)\]]|\Z)|\n+")
 NO_END = re.compile(
-    r"\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|nr|approx|ca|inc|ltd|co|[a-zäöü]|\d{1,2})\Z", re.I
+    r"\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|nr|approx|ca|inc|ltd|co|[a-zäöü])\Z", re.I
 )
+DAY = re.compile(r"\b\d{1,2}\Z")
+AFTER_DAY = re.compile(
+    r"\s*(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|"
+    r"[a-zäöü])"
+)
+"""What follows a day of the month as it is written in German: "3. Mai"."""
 ASKED_AFTER = re.compile(
     r",? (?:and |so |but )?(?=(?:what|who|how|can|could|do you|does|would|will you|where|when|"
     r"which|why|should|is there|are there|any |kannst|was|wie|wo)\b)",

@@ -13,6 +13,7 @@ __all__ = [
     "NATION",
     "OBJECT",
     "OF_CODE",
+    "OPINION",
     "ORGANISATION",
     "PERSON",
     "PLACE",
@@ -70,6 +71,11 @@ TOLD_SMALL = either(
     "zodiac_sign blood_type profession dream_job"
 )
 """What may be anything; of others a value is told by a capital, a digit or an article."""
+OPINION = either(
+    "mess nightmare joke pain bit lot disaster problem dream wreck shame little mystery secret "
+    "total complete real huge good bad great big nice"
+)
+"""What "my job is a ..." goes on with when it tells nothing."""
 ATTRIBUTE = either(
     "phone_number phone mobile_number mobile e-mail_address email_address e-mail email "
     "home_address address postal_address time_zone timezone shoe_size shirt_size dress_size "
@@ -136,5 +142,5 @@ TIME = (
     r"\d{1,2}(?:st|nd|rd|th|\.)?|week|month|year|weekend|evening|afternoon|morning|noon|tonight|"
     r"tomorrow|end of (?:the|this|next) (?:day|week|month|year)|woche|monat|morgen|jahr)|"
     r"tomorrow|tonight|morgen|heute abend|in (?:a|an|one|two|three|four|\d+) "
-    r"(?:minutes?|hours?|days?|weeks?|months?))\b"
+    r"(?:hours?|days?|weeks?|months?))\b"
 )

@@ -6,6 +6,7 @@ not read it already.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,14 +73,12 @@ class ModelLearner:
         if forgets(messages):
             return ()
         plain = list(await self._rules.learn(scope, model, messages))
-        said = [_read(it) for it in said_by_user(messages)]
+        own = said_by_user(messages)
+        said = await asyncio.to_thread(lambda: [_read(it) for it in own])
         if not any(it.unread for it in said):
             return plain
         known = await self._near(scope.owner, said)
-        own = self._settings
-        asked = Asked(
-            own.learn_model or model, own.learn_timeout_s, own.learn_tokens, bool(own.learn_model)
-        )
+        asked = self._asked(model)
         try:
             text = "\n".join(it.told for it in said)
             found = await suggestions(self._models, asked, text, [it.text for it in known])
@@ -87,6 +86,11 @@ class ModelLearner:
             _log.info("learned_by_rules_only", model=asked.model, why=str(why))
             return plain
         return [*plain, *_believed(found, said, scope, (known, plain))]
+
+    def _asked(self, model: str) -> Asked:
+        own = self._settings
+        may_load = bool(own.learn_model)
+        return Asked(own.learn_model or model, own.learn_timeout_s, own.learn_tokens, may_load)
 
     async def _near(self, owner: int, said: Sequence[_Said]) -> list[Record]:
         """Return what is known that is near; never what others may have said."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ruster.memory.learning import cues
 from ruster.memory.learning.wishes import asks_to_forget
@@ -56,8 +56,13 @@ def statements(text: str) -> list[Statement]:
         parts = plain.split("\n\n")
         plain = f"{parts[0][:_LONG]}\n{parts[-1][:_LONG] if len(parts) > 1 else ''}"
     found: list[Statement] = []
+    greeted = False
     for sentence in _sentences(plain):
-        found.extend(_clauses(sentence))
+        clauses = list(_clauses(sentence))
+        if greeted and clauses:
+            clauses[0] = replace(clauses[0], greeted=True)
+        greeted = cues.GREETING.fullmatch(sentence) is not None
+        found.extend(clauses)
         if len(found) >= _MAX_STATEMENTS:
             break
     return found[:_MAX_STATEMENTS]
@@ -73,7 +78,7 @@ def _sentences(text: str) -> Iterator[str]:
             return
         begin = 0
         for end in cues.SENTENCE_END.finditer(line):
-            if end[0] == "." and cues.NO_END.search(line, begin, end.start()):
+            if end[0] == "." and _goes_on(line, end.start()):
                 continue
             yield from _own(line[begin : end.end()])
             if cues.WORK_ON_TEXT.search(line, begin, end.end()):
@@ -82,6 +87,14 @@ def _sentences(text: str) -> Iterator[str]:
         yield from _own(line[begin:])
         if cues.WORK_ON_TEXT.search(line, begin):
             return
+
+
+def _goes_on(line: str, at: int) -> bool:
+    """Whether a full stop belongs to what stands before it: "Dr. Smith", "3. Mai"."""
+    before = line[max(0, at - 12) : at]
+    if cues.DAY.search(before):
+        return cues.AFTER_DAY.match(line, at + 1) is not None
+    return cues.NO_END.search(before) is not None
 
 
 def _own(sentence: str) -> Iterator[str]:

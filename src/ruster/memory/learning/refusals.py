@@ -50,5 +50,9 @@ VAGUE = re.compile(
     re.IGNORECASE,
 )
 """Objects that mean something only beside what was said before."""
-POINTING = re.compile(r"\b(?:it|this|these|those|you|your|yours)\b", re.IGNORECASE)
+POINTING = re.compile(
+    r"\b(?:it|this|these|those|you|your|yours|here|there|option|version|"
+    r"plan [a-z]|approach)\b",
+    re.IGNORECASE,
+)
 """Words that make an object vague wherever they stand."""

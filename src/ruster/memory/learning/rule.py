@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from ruster.core.words import tokens
 from ruster.memory.learning.reading import HIDDEN, Statement
@@ -14,6 +15,7 @@ from ruster.memory.learning.third_person import about_user, possessive, sentence
 __all__ = ["Found", "Rule", "found_in"]
 
 _MAX_SLOT = 120
+_FEWEST_OF_A_PLAN = 2
 _NOT_IN_SLOTS = re.compile(r"[^\w]+")
 
 
@@ -37,26 +39,21 @@ class Found:
 class Rule:
     """``text``, ``slot`` and ``denies`` are filled in with the pattern's groups.
 
-    Without a text the clause itself is told in the third person. The groups ``name``, ``place`` and
-    ``object`` must make sense alone, which a ``plan`` need not; ``verb`` is told as it follows "the
-    user".
+    The pattern pays no heed to capitals. Without a text the clause itself is told in the third
+    person. The groups ``name``, ``place`` and ``object`` must make sense alone, which a ``plan``
+    need not; ``verb`` is told as it follows "the user".
     """
 
-    pattern: re.Pattern[str]
+    pattern: str
     text: str = ""
     kind: str = "fact"
     slot: str = ""
     score: float = 0.6
     denies: str = ""
 
-    @classmethod
-    def of(cls, pattern: str, text: str = "", **others: str | float) -> Rule:
-        """Make a rule that pays no heed to capitals."""
-        return cls(re.compile(pattern, re.IGNORECASE), text, **others)  # type: ignore[arg-type]
-
     def read(self, clause: str) -> Found | None:
         """Return what a clause tells by this rule."""
-        match = self.pattern.match(clause)
+        match = _compiled(self.pattern).match(clause)
         if match is None:
             return None
         groups = {name: value or "" for name, value in match.groupdict().items()}
@@ -74,6 +71,12 @@ class Rule:
         slot = self.slot.format(**{name: _slug(name, value) for name, value in groups.items()})
         denies = sentence(self.denies.format(**told)) if self.denies else ""
         return Found(sentence(text), self.kind, slot[:_MAX_SLOT], self.score, denies)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first used: all of them take too long for every start."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def found_in(statement: Statement, rules: Iterable[Rule]) -> Found | None:
@@ -103,6 +106,9 @@ def _sound(groups: dict[str, str]) -> bool:
     if place and not _is_place(place):
         return False
     if thing and (VAGUE.match(thing) or POINTING.search(thing)):
+        return False
+    plan = groups.get("plan", "")
+    if POINTING.search(plan) and len(tokens(plan)) < _FEWEST_OF_A_PLAN:
         return False
     return all(tokens(groups[it]) for it in ("object", "plan") if it in groups)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Sequence
 
 from ruster.core.memory import Record
 from ruster.core.messages import Message
@@ -56,9 +57,10 @@ class RuleLearner:
         """Return what the user's messages tell; raises errors of the tree."""
         if forgets(messages):
             return ()
-        own = [it for it in said_by_user(messages) if not it.origins]
+        own = [it.content for it in said_by_user(messages) if not it.origins]
+        told = await asyncio.to_thread(lambda: [it for text in own for it in find_facts(text)])
         learned: list[Learned] = []
-        for found in _latest(it for message in own for it in find_facts(message.content)):
+        for found in {it.text: it for it in told}.values():
             ended = await self._ended(scope.owner, found)
             learned.append(Learned(record_of(found, scope), tuple(it.id for it in ended)))
         return learned
@@ -70,8 +72,3 @@ class RuleLearner:
         near = await self._known(owner, found.denies, _NEAR)
         said = digest_of(found.denies)
         return [it for it in near if digest_of(it.text) == said]
-
-
-def _latest(found: Iterable[Found]) -> list[Found]:
-    """Return each text once, in the order in which they were said."""
-    return list({it.text: it for it in found}.values())

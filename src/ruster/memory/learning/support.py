@@ -21,6 +21,7 @@ _SAME = 0.6
 _WORD = re.compile(r"[^\W_]+")
 _EXACT = re.compile(r"(?<![^\s(\"'])(?:(?-i:[A-ZÀ-Þ])[^\W_]*|[^\W_]*\d[^\W_]*)")
 _NOT_NAMES = frozenset({"the", "user", "it", "they", "their", "der", "die", "das", "nutzer", "es"})
+_FRAME = frozenset(tokens("Nutzer Nutzers"))
 _NEGATION = re.compile(
     r"\b(?:not|never|no|no longer|without|nobody|nothing|cannot|nicht|nie|niemals|kein\w*|ohne)\b|"
     r"n't\b",
@@ -42,7 +43,7 @@ def is_supported(fact: str, said: Sequence[Statement]) -> bool:
 
 def shared_part(text: str, other: str) -> float:
     """Return which part of a text's telling words another one has."""
-    words = set(tokens(text))
+    words = set(tokens(text)) - _FRAME
     return len(words & set(tokens(other))) / len(words) if words else 0.0
 
 
