@@ -144,7 +144,7 @@ class MemoryLogEntry(BaseModel):
 
     number: int
     time: str
-    batch: str
+    batch: int
     """Entries of one step have the same."""
     what: str
     """What was done, such as `promoted`, `superseded`, `forgotten`."""
