@@ -7,6 +7,7 @@ learner to find; that goes to the owner.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ TOOL_KIND = "tool"
 _log = structlog.stdlib.get_logger("ruster.memory")
 _PATIENCE_S = 2.0
 _MAX_CHARS = 32_768
+_FORGETTING = re.compile(rf"\s*(?:/tool\s+{FORGET}\b|\[tool:{FORGET}\])")
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.TOOL: "tool"}
 
 
@@ -155,8 +157,14 @@ class Keeper:
 
 
 def forgets(messages: Sequence[Message]) -> bool:
-    """Whether something was to be forgotten in a turn: keeping what tells of it would undo that."""
-    return any(it.role is Role.TOOL and it.name == FORGET for it in messages)
+    """Whether something was to be forgotten in a turn: keeping what tells of it would undo that.
+
+    A person may have called the tool with ``/tool``, which leaves texts only.
+    """
+    return any(
+        it.name == FORGET if it.role is Role.TOOL else _FORGETTING.match(it.content)
+        for it in messages
+    )
 
 
 def _records(turn: _Turn) -> Iterator[Record]:

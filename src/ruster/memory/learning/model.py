@@ -47,8 +47,12 @@ class _Said:
 
     @property
     def told(self) -> str:
-        """What it states; no question, quotation or pasted text is shown to a model."""
-        return ". ".join(it.text.replace(HIDDEN, "...") for it in self.statements)
+        """What it states; no question, quotation, pasted text or secret is shown to a model."""
+        return ". ".join(
+            it.text.replace(HIDDEN, "...")
+            for it in self.statements
+            if it.asked or not SECRET.search(it.text)
+        )
 
 
 class ModelLearner:

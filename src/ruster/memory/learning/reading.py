@@ -22,6 +22,7 @@ _MAX_CHARS = 16_000
 _LONG = 4000
 """A message beyond this is mostly pasted: only its ends are the writer's own."""
 _MAX_SENTENCE = 400
+_BLANKS = re.compile(r"[ \t\u00a0]+")
 _MAX_STATEMENTS = 60
 _I = re.compile(r"i\b(?!')", re.IGNORECASE)
 _VERB = re.compile(
@@ -45,7 +46,8 @@ class Statement:
 
 def statements(text: str) -> list[Statement]:
     """Return what a message states, in order; never raises, and takes time linear in the text."""
-    plain = text[:_MAX_CHARS].replace("\u2019", "'").replace("\u2018", "'").replace("\0", " ")
+    plain = text[:_MAX_CHARS].encode(errors="ignore").decode().replace("\0", " ")
+    plain = _BLANKS.sub(" ", plain.replace("\u2019", "'").replace("\u2018", "'"))
     plain = cues.FENCE.sub(f"\n{HIDDEN}\n", plain)
     plain = cues.CODE.sub(HIDDEN, plain)
     plain = cues.NAMED.sub(r"\1 \2", plain)

@@ -17,7 +17,8 @@ from ruster.memory.learning.german import GERMAN
 from ruster.memory.learning.known import KnownFacts
 from ruster.memory.learning.reading import Statement, statements
 from ruster.memory.learning.rule import Found, found_in
-from ruster.memory.learning.turns import record_of, said_by_user
+from ruster.memory.learning.support import says_the_same
+from ruster.memory.learning.turns import record_of, remembered, said_by_user
 from ruster.memory.records.sameness import digest_of
 
 __all__ = ["RuleLearner", "find_facts", "read"]
@@ -60,7 +61,10 @@ class RuleLearner:
         own = [it.content for it in said_by_user(messages) if not it.origins]
         told = await asyncio.to_thread(lambda: [it for text in own for it in find_facts(text)])
         learned: list[Learned] = []
+        kept = remembered(messages)
         for found in {it.text: it for it in told}.values():
+            if not found.slot and any(says_the_same(found.text, it) for it in kept):
+                continue
             ended = await self._ended(scope.owner, found)
             learned.append(Learned(record_of(found, scope), tuple(it.id for it in ended)))
         return learned

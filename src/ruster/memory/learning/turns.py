@@ -9,12 +9,21 @@ from ruster.core.messages import Message, Role
 from ruster.core.tools import TurnScope
 from ruster.memory.learning.rule import Found
 
-__all__ = ["record_of", "said_by_user"]
+__all__ = ["record_of", "remembered", "said_by_user"]
+
+
+_REMEMBER = "remember"
 
 
 def said_by_user(messages: Sequence[Message]) -> list[Message]:
     """Return the user's messages; what tools brought and models wrote is never learned from."""
     return [it for it in messages if it.role is Role.USER and it.content.strip()]
+
+
+def remembered(messages: Sequence[Message]) -> list[str]:
+    """Return the texts that the model itself has kept in a turn."""
+    calls = [call for it in messages for call in it.tool_calls if call.name == _REMEMBER]
+    return [text for it in calls if isinstance(text := it.arguments.get("text"), str)]
 
 
 def record_of(found: Found, scope: TurnScope, origins: tuple[str, ...] = ()) -> Record:

@@ -243,7 +243,9 @@ async def test_a_slot_counts_where_the_text_is_about_it(
 async def test_secrets_are_kept_when_that_is_asked_for_only() -> None:
     secret = fact("The user's bank password is hunter2.")
     said = "my bank password, in case it matters, is hunter2"
-    assert await Asked(answer(secret), learn="model").texts(said) == []
+    unasked = Asked(answer(secret), learn="model")
+    assert await unasked.texts(f"{LIVES} {said}") == []
+    assert "hunter2" not in unasked.request.messages[-1].content
     kept = await Asked(answer(secret), learn="model").texts(f"Remember that {said}")
     assert any("hunter2" in it for it in kept)
 

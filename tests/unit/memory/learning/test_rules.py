@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruster.core.memory import Layer, Record
-from ruster.core.messages import Message, Role
+from ruster.core.messages import Message, Role, ToolCall
 from ruster.core.tools import TurnScope
 from ruster.memory.learning.rules import RuleLearner, find_facts
 from ruster.memory.records.checks import checked_record
@@ -117,6 +117,18 @@ async def test_nothing_is_learned_where_something_was_forgotten() -> None:
     told = said("I live in Hue now. Forget that I live in Hanoi.")
     assert await learn(told)
     assert not await learn(told, Message(Role.TOOL, "deleted", name="forget"))
+
+
+async def test_what_the_model_kept_is_not_kept_twice() -> None:
+    call = ToolCall("c-1", "remember", {"text": "The door code is 1234"})
+    answered = Message(Role.ASSISTANT, "", tool_calls=(call,))
+    told = said("Remember that the door code is 1234. Remember that the bins are blue.")
+    assert [it.text for it in await learn(told, answered)] == ["The bins are blue."]
+
+
+def test_half_characters_are_no_harm() -> None:
+    (found,) = find_facts("I like \ud800 red \udfff wine")
+    assert checked_record(Record(found.text)).text == "The user likes red wine."
 
 
 async def test_what_holds_no_longer_ends_what_said_so() -> None:
