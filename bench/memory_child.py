@@ -61,7 +61,7 @@ async def measure(folder: Path) -> dict[str, Any]:
     inserting = spawn(_insert(memory), name="bench-insert")
     busy = await _timed(memory, rest)
     await cancel_and_wait(inserting)
-    recall = await _recall(memory, wanted, np.load(folder / "exact.npy"))
+    recall, vectors = await _recall(memory, wanted, np.load(folder / "exact.npy"))
     overlap = await _overlap(memory, texts[:_FULL_QUERIES])
     memory.use([])
     words = await _timed(memory, rest)
@@ -71,6 +71,7 @@ async def measure(folder: Path) -> dict[str, Any]:
         "hybrid_ms": hybrid,
         "computing_ms": computed / len(rest) * 1000,
         "words_ms": words,
+        "vectors_ms": vectors,
         "busy_ms": busy,
         "held_up_ms": held_up[0] * 1000,
         "recall": recall,
@@ -106,16 +107,19 @@ async def _ticks(longest: list[float]) -> None:
 
 async def _recall(
     memory: MemoryStore, wanted: npt.NDArray[np.float32], exact: npt.NDArray[np.intp]
-) -> float:
-    """Return which part of the nearest ten the store's own search by vectors finds."""
+) -> tuple[float, list[float]]:
+    """Return which part of the nearest ten the search by vectors finds, and its times."""
     nearest = Nearest(has_vec0=True)
     found = 0
+    samples = []
     for vector, true in zip(wanted, exact, strict=True):
         query = vector.tolist()
+        started = time.perf_counter()
         chunks = await memory.source.read(partial(_near, nearest, query))
+        samples.append((time.perf_counter() - started) * 1000)
         best = sorted(chunks, key=chunks.__getitem__, reverse=True)[:_TOP]
         found += len({chunk - 1 for chunk in best} & set(true.tolist()))
-    return found / exact.size
+    return found / exact.size, samples[1:]
 
 
 def _near(nearest: Nearest, query: list[float], connection: Connection) -> dict[int, float]:

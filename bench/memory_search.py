@@ -145,6 +145,7 @@ def _searched(folder: Path, size: int) -> list[Figure]:
         *times("hybrid search", found["hybrid_ms"], 40.0),
         Figure(f"{name}hybrid search, computing", found["computing_ms"], "ms", note="all threads"),
         *times("search by words", found["words_ms"], None),
+        *times("search by vectors", found["vectors_ms"], None),
         *times("hybrid search while inserting", found["busy_ms"], None),
         Figure(f"{name}event loop held up at most", found["held_up_ms"], "ms"),
         Figure(f"{name}first search", found["first_ms"], "ms"),

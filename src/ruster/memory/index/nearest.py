@@ -25,7 +25,7 @@ __all__ = ["Allowed", "Nearest", "similarities"]
 _MAX_K = 4096
 _FEW = 5_000
 """Vectors up to which the exact index is asked even with numpy at hand: 3 ms, and no numpy."""
-_COARSE = 640
+_COARSE = 400
 """Vectors at least that are chosen by their signs."""
 _DIRECT = 500
 """Chunks that may be found, up to which each is compared."""
