@@ -96,6 +96,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_pin": [{"action": "memory_pin", "memory_id": _MEMORY_ID}],
     "memory_promote": [{"action": "memory_promote", "memory_id": _MEMORY_ID, "layer": "insights"}],
     "memory_log": [{"action": "memory_log", "limit": 20}],
+    "memory_undo": [{"action": "memory_undo", "number": 12}],
     "memory_stats": [{"action": "memory_stats", "session_id": "work"}],
     "memory_export": [{"action": "memory_export"}, {"action": "memory_export", "after": "200"}],
     "memory_import": [
@@ -180,7 +181,7 @@ _MEMORY = events.MemorySummary(
 _MEMORY_MOVE = events.MemoryLogEntry(
     number=12,
     time=_CREATED,
-    batch=17,
+    batch=7,
     what="promoted",
     rule="told",
     memory_id=_MEMORY_ID,
@@ -431,6 +432,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
         events.MemoryReport(memory=_MEMORY, log=[_MEMORY_MOVE]),
         events.MemoryForgotten(memory_ids=[_MEMORY_ID], total=1, pieces=1, vectors=1, left=0),
         events.MemoryLogPage(entries=[_MEMORY_MOVE], more=True),
+        events.MemoryUndone(entries=[_MEMORY_MOVE.model_copy(update={"undone": _CREATED})]),
         events.MemoryStatsReport(
             memories=[
                 events.MemoryCounts(

@@ -272,7 +272,7 @@ class Daemon:
             memory=MemoryHandlers(
                 self.store,
                 self.memory.service,
-                settings.memory.documents,
+                settings.memory,
                 given.paths.data / "backups" / "memory",
                 given.clock,
             ),

@@ -262,6 +262,14 @@ async def test_a_text_is_added_found_shown_edited_and_forgotten(ctl: Ctl) -> Non
     assert out.split("\t")[2:] == ["assets*", "note", "My sister lives in Vinh\n"]
     _, out, _ = await ctl("memory", "log")
     assert "promoted\ttold" in out
+    number = out.splitlines()[0].split("\t")[0]
+    _, out, _ = await ctl("memory", "undo", number)
+    assert "promoted (undone)" in out
+    _, out, _ = await ctl("memory", "list")
+    assert out.split("\t")[2] == "insights*"
+    status, _, err = await ctl("memory", "undo", number)
+    assert (status, "undone already" in err) == (1, True)
+    await ctl("memory", "promote", id, "assets")
     _, out, _ = await ctl("memory", "stats", "-d")
     assert "owner\tassets\t1\n" in out
     status, _, err = await ctl("memory", "forget", id)

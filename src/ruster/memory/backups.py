@@ -18,6 +18,7 @@ __all__ = ["BEFORE_RESTORE", "Backup", "Backups"]
 BEFORE_RESTORE = "before-restore"
 """The copy of what a restored copy took the place of."""
 _SUFFIX = ".sqlite"
+_PART, _RESTORING = ".part", ".restoring"
 _MAX_COPIES = 100
 
 
@@ -34,7 +35,8 @@ class Backup:
 class Backups:
     """The copies of one memory, the file ``memory``, in a folder of their own.
 
-    Methods raise MemoryError, StorageError, and ProtocolError for a bad name.
+    One at a time may be at work: what an earlier one left undone is swept away. Methods raise
+    MemoryError, StorageError, and ProtocolError for a bad name.
     """
 
     def __init__(self, memories: Memories, memory: Path, folder: Path, clock: Clock) -> None:
@@ -46,6 +48,7 @@ class Backups:
 
     async def make(self, name: str | None = None) -> Backup:
         """Copy the memory as it is now; raises MemoryError (``backup_exists``)."""
+        await asyncio.to_thread(self._sweep)
         path = self._path(name or rfc3339(self._clock.now())[:19].replace(":", "-"))
         if await asyncio.to_thread(path.exists):
             raise MemoryError(f"there is a backup {path.stem!r} already", code="backup_exists")
@@ -71,8 +74,9 @@ class Backups:
         from ruster.memory.database.native import copy_database
         from ruster.memory.database.schema import check_file
 
+        await asyncio.to_thread(self._sweep)
         backup = await self._get(name)
-        new = self._memory.with_name(new_id(".restoring"))
+        new = self._memory.with_name(new_id(_RESTORING))
         make_private_folder(self._memory.parent)
         before = None
         try:
@@ -90,7 +94,7 @@ class Backups:
         from ruster.memory.database.native import copy_database
 
         make_private_folder(self._folder)
-        temporary = path.with_name(new_id(".part"))
+        temporary = path.with_name(new_id(_PART))
         try:
             async with self._memories.lend(self._memory):
                 await asyncio.to_thread(copy_database, self._memory, temporary)
@@ -108,6 +112,12 @@ class Backups:
 
     def _path(self, name: str) -> Path:
         return self._folder / (check_name(name, "name") + _SUFFIX)
+
+    def _sweep(self) -> None:
+        """Delete what a kill has left of copies that were not finished."""
+        for folder, head in ((self._folder, _PART), (self._memory.parent, _RESTORING)):
+            for path in folder.glob(f"{head}-*") if folder.exists() else ():
+                path.unlink(missing_ok=True)
 
     def _found(self) -> list[Backup]:
         paths = self._folder.glob(f"[!.]*{_SUFFIX}") if self._folder.exists() else ()

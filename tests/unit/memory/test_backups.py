@@ -137,6 +137,19 @@ async def test_names_are_taken_once_and_lead_nowhere_else(
         assert caught.value.code == "backup_not_found"
 
 
+async def test_what_a_kill_has_left_is_swept_away(memories: Memories, backups: Backups) -> None:
+    await backups.make("one")
+    left = [
+        (await backups.all())[0].path.with_name(".part-0123"),
+        memories.owner_file(7).with_name(".restoring-0123"),
+    ]
+    for path in left:
+        path.write_text("half of a memory")
+    assert [it.name for it in await backups.all()] == ["one"]
+    await backups.make("two")
+    assert not any(path.exists() for path in left)
+
+
 async def test_there_is_a_bound(
     memories: Memories, backups: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,4 @@
-"""``rusterctl memory search``, ``list``, ``show``, ``edit``, ``pin``, ``promote``, ``log`` and
-``stats``.
-"""
+"""``rusterctl memory search``, ``list``, ``show``, ``edit``, ``pin`` and ``stats``."""
 
 from __future__ import annotations
 
@@ -12,7 +10,6 @@ from ruster.cli.memory.editor import edited
 from ruster.cli.memory.options import (
     IdArgument,
     KindOption,
-    Layer,
     LayerOption,
     MemorySession,
     TagOption,
@@ -30,13 +27,12 @@ from ruster.cli.terminal import clean_argument, printable
 from ruster.protocol.events import (
     MemoryCounts,
     MemoryListing,
-    MemoryLogPage,
     MemoryReport,
     MemoryResults,
     MemoryStatsReport,
 )
 
-__all__ = ["edit", "list_memories", "log", "pin", "promote", "search", "show", "stats"]
+__all__ = ["edit", "list_memories", "pin", "search", "show", "stats"]
 
 _MIB = 1 << 20
 _PAGE = 200
@@ -50,13 +46,10 @@ _Rerank = Annotated[
 ]
 _Scores = Annotated[bool, typer.Option("--scores", help="What the scores are made of.")]
 _Many = Annotated[int, typer.Option("--limit", "-n", min=0, help="Memories; 0 for all of them.")]
-_Entries = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Entries at most.")]
 _Text = Annotated[
     list[str] | None, typer.Argument(help="The new text; - for stdin; else an editor opens.")
 ]
 _Off = Annotated[bool, typer.Option("--off", help="Take the pin off.")]
-_To = Annotated[Layer, typer.Argument(help="The layer.")]
-_MaybeId = Annotated[str | None, typer.Argument(help="Only of this memory.")]
 _Details = Annotated[bool, typer.Option("--details", "-d", help="Also by kind, which takes long.")]
 
 
@@ -202,48 +195,6 @@ def pin(
     )
     if report is not None:
         print(f"{'pinned' if report.memory.pinned else 'not pinned'} {report.memory.memory_id}")
-
-
-def promote(
-    memory: IdArgument,
-    layer: _To = Layer.INSIGHTS,
-    session: MemorySession = None,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring a memory to another layer; the log tells of it."""
-    report = request(
-        socket,
-        MemoryReport,
-        "memory_promote",
-        as_json,
-        session_id=session,
-        memory_id=memory,
-        layer=layer.value,
-    )
-    if report is not None:
-        print(f"{report.memory.memory_id} is in {report.memory.layer}")
-
-
-def log(
-    memory: _MaybeId = None,
-    limit: _Entries = 50,
-    session: MemorySession = None,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell which memories were moved, merged, replaced and forgotten, and by which rule."""
-    page = request(
-        socket,
-        MemoryLogPage,
-        "memory_log",
-        as_json,
-        session_id=session,
-        memory_id=memory,
-        limit=limit,
-    )
-    if page is not None:
-        print_log(page.entries)
 
 
 def stats(

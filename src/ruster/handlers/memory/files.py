@@ -43,6 +43,7 @@ class FileHandlers:
         self._reach = reach
         self._folder = folder
         self._clock = clock
+        self._copying = asyncio.Lock()
 
     async def back_up(self, caller: Caller, command: MemoryBackup) -> asyncio.Future[None]:
         """Copy a memory."""
@@ -72,7 +73,8 @@ class FileHandlers:
         return beside(caller, self._reindex(caller, command, scope), "reindex a memory")
 
     async def _back_up(self, caller: Caller, command: MemoryBackup, scope: Scope) -> None:
-        made = await self._backups(scope).make(command.name)
+        async with self._copying:
+            made = await self._backups(scope).make(command.name)
         reply = MemoryBackedUp(
             session_id=scope.session_id,
             backup=_summary(made),
@@ -81,7 +83,8 @@ class FileHandlers:
         caller.reply(reply, command)
 
     async def _restore(self, caller: Caller, command: MemoryRestore, scope: Scope) -> None:
-        before = await self._backups(scope).restore(command.name)
+        async with self._copying:
+            before = await self._backups(scope).restore(command.name)
         reply = MemoryRestored(
             session_id=scope.session_id,
             name=command.name,

@@ -9,11 +9,12 @@ from ruster.handlers.memory.adding import AddingHandlers
 from ruster.handlers.memory.facts import FactHandlers
 from ruster.handlers.memory.files import FileHandlers
 from ruster.handlers.memory.forgetting import ForgettingHandlers
+from ruster.handlers.memory.moves import MoveHandlers
 from ruster.handlers.memory.reach import Reach
 from ruster.handlers.memory.records import RecordHandlers
-from ruster.memory.documents.settings import DocumentSettings
 from ruster.memory.intake import Intake
 from ruster.memory.service import MemoryService
+from ruster.memory.settings import MemorySettings
 from ruster.sessions.store import SessionStore
 
 __all__ = ["MemoryHandlers"]
@@ -26,13 +27,14 @@ class MemoryHandlers:
         self,
         sessions: SessionStore,
         memory: MemoryService,
-        documents: DocumentSettings,
+        settings: MemorySettings,
         backups: Path,
         clock: Clock,
     ) -> None:
         reach = Reach(sessions, memory)
         self.records = RecordHandlers(reach)
-        self.adding = AddingHandlers(reach, Intake(documents))
+        self.moves = MoveHandlers(reach, settings.upkeep)
+        self.adding = AddingHandlers(reach, Intake(settings.documents))
         self.forgetting = ForgettingHandlers(reach, self.records)
         self.facts = FactHandlers(reach)
         self.files = FileHandlers(reach, backups, clock)

@@ -1,5 +1,5 @@
-"""Single memories: memory_search, memory_list, memory_show, memory_edit, memory_pin,
-memory_promote, memory_log, memory_stats.
+"""Single memories, found and corrected: memory_search, memory_list, memory_show, memory_edit,
+memory_pin; and counted: memory_stats.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ from ruster.memory.search.query import Query
 from ruster.protocol.commands import (
     MemoryEdit,
     MemoryList,
-    MemoryLog,
     MemoryPin,
-    MemoryPromote,
     MemorySearch,
     MemoryShow,
     MemoryStats,
 )
 from ruster.protocol.events import (
     MemoryListing,
-    MemoryLogPage,
     MemoryReport,
     MemoryResults,
     MemoryStatsReport,
@@ -112,33 +109,6 @@ class RecordHandlers:
             record = await held.store.pin(command.memory_id, command.pinned)
         self._told(caller, command, scope, held, record)
 
-    async def promote(self, caller: Caller, command: MemoryPromote) -> None:
-        """Bring a memory to another layer."""
-        scope = await self._reach.scope(caller, command)
-        async with self._reach.holder(scope, command.memory_id) as (held, _):
-            record = await held.store.move(command.memory_id, Layer(command.layer))
-        self._told(caller, command, scope, held, record)
-
-    async def log(self, caller: Caller, command: MemoryLog) -> None:
-        """Tell what was done to memories: the session's if one is named, else the owner's."""
-        scope = await self._reach.scope(caller, command)
-        async with self._reach.all(scope) as held:
-            meant = "owner" if scope.session_id is None else "session"
-            found = [
-                entry
-                for it in held
-                if it.within == meant
-                for entry in await it.store.log(
-                    command.memory_id, before=command.before, limit=command.limit + 1
-                )
-            ]
-        reply = MemoryLogPage(
-            session_id=scope.session_id,
-            entries=log_entries(found[: command.limit]),
-            more=len(found) > command.limit,
-        )
-        caller.reply(reply, command)
-
     async def stats(self, caller: Caller, command: MemoryStats) -> None:
         """Count what is remembered."""
         scope = await self._reach.scope(caller, command)
@@ -176,7 +146,7 @@ class RecordHandlers:
     def _told(
         self,
         caller: Caller,
-        command: MemoryEdit | MemoryPin | MemoryPromote,
+        command: MemoryEdit | MemoryPin,
         scope: Scope,
         held: Held,
         record: Record,

@@ -49,6 +49,7 @@ from ruster.protocol.commands.memory import (
     MemorySet,
     MemoryShow,
     MemoryStats,
+    MemoryUndo,
 )
 from ruster.protocol.commands.model import (
     ImportSource,
@@ -129,6 +130,7 @@ __all__ = [
     "MemorySet",
     "MemoryShow",
     "MemoryStats",
+    "MemoryUndo",
     "ModelCancel",
     "ModelCatalogue",
     "ModelCommand",
@@ -197,6 +199,7 @@ Command = (
     | MemoryPin
     | MemoryPromote
     | MemoryLog
+    | MemoryUndo
     | MemoryStats
     | MemoryExport
     | MemoryImport
@@ -259,6 +262,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         MemoryPin,
         MemoryPromote,
         MemoryLog,
+        MemoryUndo,
         MemoryStats,
         MemoryExport,
         MemoryImport,

@@ -36,6 +36,7 @@ __all__ = [
     "MemorySet",
     "MemoryShow",
     "MemoryStats",
+    "MemoryUndo",
 ]
 
 MemoryId = Annotated[
@@ -193,6 +194,17 @@ class MemoryLog(MemoryCommand):
     """The last entry's number of the page before."""
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     """Entries to return."""
+
+
+class MemoryUndo(MemoryCommand):
+    """Undo a step of the log: moves, summaries, what took the place of others.
+
+    What comes back is pinned, so that no rule takes it again.
+    """
+
+    action: Literal["memory_undo"] = "memory_undo"
+    number: Annotated[int, Field(ge=1, le=2**53)]
+    """An entry of the log; all entries of its step are undone."""
 
 
 class MemoryStats(MemoryCommand):

@@ -53,6 +53,7 @@ from ruster.protocol.events.memory import (
     MemoryResults,
     MemoryStatsReport,
     MemorySummary,
+    MemoryUndone,
     MemoryValue,
     PastValue,
 )
@@ -153,6 +154,7 @@ __all__ = [
     "MemoryResults",
     "MemoryStatsReport",
     "MemorySummary",
+    "MemoryUndone",
     "MemoryValue",
     "ModelCancelled",
     "ModelCatalogueEvent",
@@ -242,6 +244,7 @@ EVENTS: tuple[type[Event], ...] = (
     MemoryReport,
     MemoryForgotten,
     MemoryLogPage,
+    MemoryUndone,
     MemoryStatsReport,
     MemoryExportPage,
     MemoryImported,

@@ -31,6 +31,7 @@ __all__ = [
     "MemoryResults",
     "MemoryStatsReport",
     "MemorySummary",
+    "MemoryUndone",
     "MemoryValue",
     "PastValue",
 ]
@@ -205,6 +206,15 @@ class MemoryLogPage(Reply):
     entries: list[MemoryLogEntry]
     more: bool
     """Whether there is a further page."""
+
+
+class MemoryUndone(Reply):
+    """A step of the log is undone."""
+
+    event: Literal["memory_undone"] = "memory_undone"
+    session_id: str | None = None
+    entries: list[MemoryLogEntry]
+    """The entries of the step."""
 
 
 class MemoryCounts(BaseModel):

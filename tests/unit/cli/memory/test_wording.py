@@ -26,7 +26,7 @@ def _entry(**fields: Any) -> MemoryLogEntry:
     plain: dict[str, Any] = {
         "number": 3,
         "time": "2026-01-31T09:30:00+01:00",
-        "batch": "b",
+        "batch": 7,
         "what": "promoted",
         "rule": "told",
         "memory_id": "m-1",

@@ -13,7 +13,7 @@ from tests.unit.handlers.test_callers import STRANGER, FakeCaller
 from ruster.app import Daemon
 from ruster.core.errors import RusterError
 from ruster.handlers.memory.handlers import MemoryHandlers
-from ruster.memory.documents.settings import DocumentSettings
+from ruster.memory.settings import MemorySettings
 from ruster.protocol.commands import (
     MemoryAdd,
     MemoryForget,
@@ -47,8 +47,9 @@ async def daemon(folder: Path) -> AsyncIterator[Daemon]:
 @pytest.fixture
 def handlers(daemon: Daemon, folder: Path) -> MemoryHandlers:
     clock = ManualClock(1_700_000_000.0)
-    documents = DocumentSettings()
-    return MemoryHandlers(daemon.store, daemon.memory.service, documents, folder / "backups", clock)
+    return MemoryHandlers(
+        daemon.store, daemon.memory.service, MemorySettings(), folder / "backups", clock
+    )
 
 
 def _me() -> FakeCaller:
