@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,7 @@ TOOL_KIND = "tool"
 
 _log = structlog.stdlib.get_logger("ruster.memory")
 _PATIENCE_S = 2.0
+_QUIET_S = 0.5
 _MAX_CHARS = 32_768
 _FORGETTING = re.compile(rf"\s*(?:/tool\s+{FORGET}\b|\[tool:{FORGET}\])")
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.TOOL: "tool"}
@@ -77,6 +79,8 @@ class Keeper:
         self._worker: asyncio.Task[None] | None = None
         self._session = ""
         self._closed = False
+        self._taken = 0
+        self._hurry = asyncio.Event()
 
     def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
         """Take a turn that has ended; beyond the bound the oldest one that waits is left out."""
@@ -87,9 +91,13 @@ class Keeper:
         self._put(_Use(scope, tuple(ids)))
 
     async def settled(self) -> None:
-        """Return when nothing waits."""
-        while (worker := self._worker) is not None:
-            await asyncio.wait({worker})
+        """Keep all that waits at once and return when nothing does."""
+        self._hurry.set()
+        try:
+            while (worker := self._worker) is not None:
+                await asyncio.wait({worker})
+        finally:
+            self._hurry.clear()
 
     async def drop(self, session_key: str) -> None:
         """Leave out what waits of a session that goes, and let go of what is being kept of it."""
@@ -104,6 +112,7 @@ class Keeper:
     async def aclose(self) -> None:
         """Finish what waits, for a moment, and take no more."""
         self._closed = True
+        self._hurry.set()
         if (worker := self._worker) is not None:
             await asyncio.wait({worker}, timeout=_PATIENCE_S)
             await cancel_and_wait(worker)
@@ -115,12 +124,26 @@ class Keeper:
             left_out = self._waiting.popleft()
             _log.warning("turn_not_remembered", turn=left_out.scope.turn)
         self._waiting.append(work)
+        self._taken += 1
         if self._worker is None:
             self._worker = spawn(self._work(), name="keep turns in mind")
+
+    async def _pause(self) -> None:
+        """Wait until nothing more has come for a moment: turns come before what is made of them."""
+        while len(self._waiting) < self._max_waiting // 2 and not self._hurry.is_set():
+            taken = self._taken
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_QUIET_S):
+                    await self._hurry.wait()
+            if taken == self._taken:
+                return
 
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._pause()
+                if not self._waiting:  # its session is gone
+                    return
                 turn = self._waiting.popleft()
                 self._session = turn.scope.session_key
                 try:
