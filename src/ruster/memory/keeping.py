@@ -80,6 +80,7 @@ class Keeper:
         self._session = ""
         self._closed = False
         self._taken = 0
+        self._rested_at = 0
         self._hurry = asyncio.Event()
 
     def keep(self, scope: TurnScope, model: str, messages: Sequence[Message]) -> None:
@@ -130,13 +131,13 @@ class Keeper:
 
     async def _pause(self) -> None:
         """Wait until nothing more has come for a moment: turns come before what is made of them."""
-        while len(self._waiting) < self._max_waiting // 2 and not self._hurry.is_set():
-            taken = self._taken
+        while self._rested_at != self._taken and not self._hurry.is_set():
+            if len(self._waiting) >= self._max_waiting // 2:
+                return
+            self._rested_at = self._taken
             with suppress(TimeoutError):
                 async with asyncio.timeout(_QUIET_S):
                     await self._hurry.wait()
-            if taken == self._taken:
-                return
 
     async def _work(self) -> None:
         try:
