@@ -140,6 +140,14 @@ async def test_forgetting_is_shown_before_and_proven_after(client: RawClient, fo
     assert (gone["total"], await _texts(client)) == (1, [])
 
 
+async def test_what_was_just_said_is_forgotten_too(client: RawClient) -> None:
+    for n in range(20):
+        await client.say("work", f"The boat number {n} is called Aurora")
+        gone = await _ask(client, "forget", session_id="work", query="Aurora", confirm=True)
+        assert gone["left"] == 0
+        assert not [it for it in await _texts(client, session_id="work") if "Aurora" in it]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

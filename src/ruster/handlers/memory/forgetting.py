@@ -82,6 +82,8 @@ class ForgettingHandlers:
     async def _wanted(self, command: MemoryForget, scope: Scope) -> Sequence[str]:
         """Return the ids that the command names, or that its question finds."""
         if command.query is not None:
+            if command.confirm:  # a turn that waits to be kept must not bring it back
+                await self._reach.memory.settled()
             hits = await self._records.find(scope, command.query, command.limit)
             return [hit.record.id for hit in hits]
         return command.memory_ids or ()
