@@ -8,7 +8,7 @@ import pytest
 
 from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
-from ruster.memory.database.native import load_vectors, open_connection
+from ruster.memory.database.native import Connection, load_vectors, open_connection
 from ruster.memory.store import MemoryStore
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, memory, texts
@@ -68,6 +68,44 @@ async def test_a_search_repairs_by_itself(folder: Path, caplog: pytest.LogCaptur
         assert hit.scores.vector > 0.4
         assert "repairing" in caplog.text
         assert await store.check() == []
+
+
+async def test_an_interrupted_search_is_run_again_without_a_repair(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with memory(folder) as store:
+        calls = 0
+
+        def interrupted_once(connection: Connection) -> str:
+            nonlocal calls
+            calls += 1
+
+            def stop(*_: object) -> None:
+                connection.interrupt()
+
+            if calls == 1:
+                connection.create_scalar_function("stop", stop)
+                connection.execute("SELECT stop()").fetchall()
+            return "done"
+
+        assert await store.source.read(interrupted_once) == "done"
+        assert calls == 2
+        assert "repairing" not in caplog.text
+
+
+async def test_searches_do_not_repair_for_ever(folder: Path) -> None:
+    async with memory(folder) as store:
+        tries = 0
+
+        def broken(connection: Connection) -> None:
+            nonlocal tries
+            tries += 1
+            connection.execute("SELECT * FROM not_there")
+
+        for _ in range(10):
+            with pytest.raises(MemoryError):
+                await store.source.read(broken)
+        assert tries == 10 + 3
 
 
 @pytest.mark.parametrize(

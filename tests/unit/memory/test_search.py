@@ -252,6 +252,9 @@ async def test_sizes_have_bounds(folder: Path, wrong: int) -> None:
             with pytest.raises(MemoryError) as caught:
                 refine(wrong)
             assert caught.value.code == "query_invalid"
+        for too_many in (plain.with_tags, plain.with_kinds, plain.with_sessions):
+            with pytest.raises(MemoryError):
+                too_many(map(str, range(100_000)))
         with pytest.raises(MemoryError):
             plain.with_layers(["elsewhere"])
 

@@ -119,6 +119,8 @@ def translated(path: Path) -> Iterator[None]:
             f"the memory {path} is damaged ({error}); restore it from a backup, or move it away",
             code="memory_corrupt",
         ) from error
+    except apsw.InterruptError as error:  # given up, or beside what was given up
+        raise MemoryError("a search was interrupted", code="memory_busy", retryable=True) from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise MemoryError(
             f"the memory {path} is in use by another program; try again",

@@ -15,6 +15,7 @@ __all__ = ["Query"]
 
 _MAX_CANDIDATES = 4096
 _CANDIDATES = 100
+_MAX_LISTED = 64
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,8 @@ class Query:
         return self.run(self).__await__()
 
     def _filtered(self, **conditions: Any) -> Query:
+        if any(isinstance(it, tuple) and len(it) > _MAX_LISTED for it in conditions.values()):
+            raise MemoryError(
+                f"a search is limited to {_MAX_LISTED} names of a kind", code="query_invalid"
+            )
         return replace(self, within=replace(self.within, **conditions))

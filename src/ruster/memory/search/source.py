@@ -26,6 +26,8 @@ __all__ = ["Legs", "Source"]
 _DATED = 50
 """Chunks taken from a period that a question names, whatever they say."""
 _MORE_COSINES = 128
+_REPAIRS = 3
+"""Repairs that searches ask for by themselves while a memory is open."""
 _T = TypeVar("_T")
 _log = logging.getLogger("ruster.memory")
 
@@ -49,17 +51,24 @@ class Source:
         self._nearest = nearest
         self._repair = repair
         self._lexical = Lexical()
+        self._repairs_left = _REPAIRS
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
         """Run a step; when an index is damaged, once more after its repair. Raises MemoryError."""
         try:
             return await self._database.read(work)
         except MemoryError as error:
-            if error.code not in ("memory_corrupt", "memory_failed"):
-                raise
-            _log.warning("a search failed, repairing the indexes: %s", error.message)
-            await self._repair()
+            if error.code != "memory_busy":
+                await self._mend(error)
             return await self._database.read(work)
+
+    async def _mend(self, error: MemoryError) -> None:
+        """Repair what may have caused an error, but not for ever."""
+        if error.code not in ("memory_corrupt", "memory_failed") or not self._repairs_left:
+            raise error
+        self._repairs_left -= 1
+        _log.warning("a search failed, repairing the indexes: %s", error.message)
+        await self._repair()
 
     def words(
         self,
