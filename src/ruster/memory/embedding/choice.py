@@ -31,7 +31,7 @@ _BEST = (
 )
 """Names of embedding models, the better ones first."""
 _SMALL = len(_BEST) - 1
-_GET = "`rusterctl pull nomic-embed-text`, or `ollama pull nomic-embed-text`"
+_GET = "`rusterctl models pull nomic-embed-text`, or `ollama pull nomic-embed-text`"
 _NONE = (
     "the memory is searched by words only; to find things by their meaning, too, get an embedding "
     f"model: {_GET}"
