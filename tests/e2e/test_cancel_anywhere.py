@@ -172,6 +172,7 @@ def model(folder: Path, slow: str) -> BusyModel:
     )
     (folder / "config" / "config.toml").write_text(
         'skill_selector = "keywords"\ninitial_skills = ["tester", "waiter"]\n'
+        "[memory]\nenabled = false\n"  # it keeps files of its own open, a bounded number
         f"[trust]\npolicy_json = '{_RULES}'\n"
         f'[web]\nallow = ["{slow.removeprefix("http://").removesuffix("/")}"]\n'
         f'[[tools.folders]]\npath = "{foreign}"\ntrusted = true\n'

@@ -214,6 +214,7 @@ def settings(grants: Grants, timeout_s: str) -> dict[str, Any]:
         "trust_approval_timeout_s": timeout_s,
         "sessions_sync": "false",
         "skill_selector": "keywords",
+        "memory_enabled": "false",  # what its owner remembers would mix the scenarios
         **allowed,
     }
 
