@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from ruster.core.errors import RusterError, ToolError
+from ruster.core.errors import RusterError
 from ruster.core.memory import Brought, Hit, Kept, Layer, Record
 from ruster.core.messages import Message
 from ruster.core.tool_ports import Deleted, Recollection
@@ -55,12 +56,12 @@ class MemoryService:
     async def bring(self, scope: TurnScope, message: str, visible: Collection[str] = ()) -> Brought:
         """Find what fits a message, but for what is ``visible`` anyway; see ``TurnMemory``."""
         own = self._settings
-        if not own.enabled or not own.brought or not message.strip():
+        if not own.enabled or not own.brought or not tokens(message):
             return Brought()
         try:
-            query = Query(message, self._nothing, own.brought * _CANDIDATES)
+            wanted = own.brought * _CANDIDATES
             async with asyncio.timeout(own.bring_timeout_s):
-                hits = await self.search(scope.owner, scope.folder, query)
+                hits = await self.search(scope.owner, scope.folder, message, wanted)
         except (RusterError, TimeoutError) as error:
             why = str(error) or f"it took longer than {own.bring_timeout_s:g} s"
             _log.warning("memory_not_searched", session=scope.session_id, why=why)
@@ -95,8 +96,7 @@ class MemoryService:
 
     async def recall(self, scope: TurnScope, query: str, limit: int) -> Sequence[Recollection]:
         """Return what fits the query best; raises MemoryError or StorageError."""
-        asked = Query(query, self._nothing, limit)
-        hits = await self.search(scope.owner, scope.folder, asked)
+        hits = await self.search(scope.owner, scope.folder, query, limit)
         if not hits:
             return ()
         self._keeper.note_use(scope, [hit.record.id for hit in hits])
@@ -135,16 +135,12 @@ class MemoryService:
         async with self.memories.lend(self.memories.owner_file(owner)) as store:
             return await store.keep(record, supersedes)
 
-    async def search(self, owner: int, folder: Path | None, query: Query) -> list[Hit]:
-        """Search an owner's memory and that of one session; raises MemoryError, StorageError.
+    def search(self, owner: int, folder: Path | None, text: str, k: int = 10) -> Query:
+        """Return a search of an owner's memory and that of one session, as ``MemoryStore.search``.
 
         A memory that was never written to is not made for that.
         """
-        async with self.stores(owner, folder) as stores:
-            if not stores:
-                return []
-            first, sources = stores[0], [store.source for store in stores]
-            return await first.searcher.run(query, sources, given=first.generation)
+        return Query(text, partial(self._search, owner, folder), k)
 
     @asynccontextmanager
     async def stores(self, owner: int, folder: Path | None) -> AsyncIterator[list[MemoryStore]]:
@@ -201,8 +197,12 @@ class MemoryService:
                 found.append(hit)
         return found[: self._settings.brought]
 
-    async def _nothing(self, query: Query) -> list[Hit]:
-        raise ToolError("this search is run by the service")  # pragma: no cover
+    async def _search(self, owner: int, folder: Path | None, query: Query) -> list[Hit]:
+        async with self.stores(owner, folder) as stores:
+            if not stores:
+                return []
+            first, sources = stores[0], [store.source for store in stores]
+            return await first.searcher.run(query, sources, given=first.generation)
 
 
 def _within(hits: Sequence[Hit], tokens_left: int) -> list[Hit]:

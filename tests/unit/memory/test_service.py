@@ -16,7 +16,6 @@ from ruster.core.messages import Message, Role
 from ruster.core.tools import TurnScope
 from ruster.memory.keeping import Keeper, Learned
 from ruster.memory.memories import Memories
-from ruster.memory.search.query import Query
 from ruster.memory.service import MemoryService
 from ruster.memory.settings import MemorySettings
 from ruster.testing import ManualClock
@@ -206,7 +205,7 @@ async def test_a_learner_that_fails_stops_nothing(tmp_path: Path) -> None:
     async with house(tmp_path, learner) as it:
         await it.told("My cat is called Milo.", it.scope("a"))
         await it.told("My dog is called Rex.", it.scope("a"))
-        hits = await it.service.search(OWNER, it.scope("a").folder, _query("called"))
+        hits = await it.service.search(OWNER, it.scope("a").folder, "called")
         kept = {hit.record.text for hit in hits}  # all the same, with the session
         assert {"My cat is called Milo.", "My dog is called Rex."} <= kept
 
@@ -220,7 +219,7 @@ async def test_beyond_the_bound_the_oldest_turn_that_waits_is_left_out(tmp_path:
         assert learner.gate is not None
         learner.gate.set()
         await it.keeper.settled()
-        hits = await it.service.search(OWNER, it.scope("a").folder, _query("turn"))
+        hits = await it.service.search(OWNER, it.scope("a").folder, "turn")
         assert {hit.record.text for hit in hits} == {"turn 3", "turn 4"}
 
 
@@ -251,10 +250,3 @@ async def test_a_damaged_memory_is_told_and_the_turn_goes_on(tmp_path: Path) -> 
         brought = await it.service.bring(it.scope("a"), "What is my cat called?")
         assert brought.prompt == ""
         assert brought.failure
-
-
-def _query(text: str) -> Query:
-    async def run(query: Query) -> list[object]:
-        raise NotImplementedError
-
-    return Query(text, run)  # type: ignore[arg-type]

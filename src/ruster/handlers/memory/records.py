@@ -4,7 +4,6 @@ memory_pin; and counted: memory_stats.
 
 from __future__ import annotations
 
-from functools import partial
 from heapq import merge
 from itertools import islice
 
@@ -13,7 +12,6 @@ from ruster.handlers.caller import Caller
 from ruster.handlers.memory.reach import Held, Reach, Scope
 from ruster.handlers.memory.wording import counts, hit_of, log_entries, moment, summary
 from ruster.memory.records.listing import place_of
-from ruster.memory.search.query import Query
 from ruster.protocol.commands import (
     MemoryEdit,
     MemoryList,
@@ -125,11 +123,11 @@ class RecordHandlers:
 
     async def find(self, scope: Scope, text: str, limit: int) -> list[Hit]:
         """Return what fits a question; nothing is noted of it."""
-        return await self._run(scope, Query(text, partial(self._run, scope), limit))
+        return await self._reach.memory.search(scope.owner, scope.folder, text, limit)
 
     async def _query(self, scope: Scope, command: MemorySearch) -> list[Hit]:
         query = (
-            Query(command.query, partial(self._run, scope), command.limit)
+            self._reach.memory.search(scope.owner, scope.folder, command.query, command.limit)
             .with_layers(command.layers)
             .with_kinds(command.kinds)
             .with_tags(command.tags)
@@ -139,9 +137,6 @@ class RecordHandlers:
         if command.project is not None:
             query = query.with_project(command.project)
         return await (query.rerank(command.rerank) if command.rerank else query)
-
-    async def _run(self, scope: Scope, query: Query) -> list[Hit]:
-        return await self._reach.memory.search(scope.owner, scope.folder, query)
 
     def _told(
         self,
