@@ -140,6 +140,17 @@ async def test_forgetting_is_shown_before_and_proven_after(client: RawClient, fo
     assert (gone["total"], await _texts(client)) == (1, [])
 
 
+async def test_only_what_has_all_words_of_the_question_is_forgotten(client: RawClient) -> None:
+    cat, sister = "My cat is called Miso", "My sister is called Ann"
+    for text in (cat, sister):
+        await _ask(client, "add", text=text)
+    for query in ("my cat Felix", "my"):
+        nothing = await _ask(client, "forget", query=query, dry_run=True)
+        assert (nothing["total"], nothing["memories"]) == (0, [])
+    gone = await _ask(client, "forget", query="what is my cat called?", confirm=True)
+    assert (gone["total"], await _texts(client)) == (1, [sister])
+
+
 async def test_what_was_just_said_is_forgotten_too(client: RawClient) -> None:
     for n in range(20):
         await client.say("work", f"The boat number {n} is called Aurora")

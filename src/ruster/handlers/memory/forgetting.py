@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ruster.core.errors import MemoryError, ProtocolError
 from ruster.core.memory import Record
+from ruster.core.words import tokens
 from ruster.handlers.caller import Caller
 from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Held, Reach, Scope
@@ -85,7 +86,10 @@ class ForgettingHandlers:
             if command.confirm:  # a turn that waits to be kept must not bring it back
                 await self._reach.memory.settled()
             hits = await self._records.find(scope, command.query, command.limit)
-            return [hit.record.id for hit in hits]
+            asked = set(tokens(command.query))
+            # The best hits are only the best there are: what lacks a word is not what was meant.
+            texts = {hit.record.id: set(tokens(hit.record.text)) for hit in hits}
+            return [id for id, words in texts.items() if asked and asked <= words]
         return command.memory_ids or ()
 
     async def _preview(self, found: Sequence[_Found], scope: Scope) -> MemoryForgotten:

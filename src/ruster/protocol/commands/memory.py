@@ -155,7 +155,7 @@ class MemoryForget(MemoryCommand):
     action: Literal["memory_forget"] = "memory_forget"
     memory_ids: Annotated[list[MemoryId], Field(min_length=1, max_length=500)] | None = None
     query: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
-    """Delete what a search finds."""
+    """Delete what a search finds and has all the telling words of it."""
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """Delete a document by its path or name, or all documents below a folder; the files stay."""
     key: Key | None = None
