@@ -80,7 +80,7 @@ async def test_a_name_without_a_providers_prefix_is_a_local_model(tmp_path: Path
         with pytest.raises(ModelError):
             await genius.ensure_model("nonsense")
         with pytest.raises(ProviderError) as caught:
-            await genius.embed(["x"], model="openai/gpt-4o")
+            await genius.embed(["x"], model="gemini/gemini-2.5-pro")
         assert caught.value.code == "not_an_embedder"
         with pytest.raises(ProviderError) as caught:
             await genius.rerank("x", ["y"], model="openai/gpt-4o")

@@ -14,7 +14,7 @@ from tests.models.scripts import SCRIPTS, script
 def test_a_model_is_small_and_always_the_same(name: str, tmp_path: Path) -> None:
     one, other = build(name, tmp_path / "one"), build(name, tmp_path / "other")
     assert one.read_bytes() == other.read_bytes()
-    assert one.stat().st_size < 4_000_000
+    assert one.stat().st_size < (11_000_000 if name.startswith("wide") else 4_000_000)
     built = one.stat().st_mtime_ns
     assert build(name, tmp_path / "one").stat().st_mtime_ns == built
 
