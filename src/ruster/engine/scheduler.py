@@ -225,6 +225,7 @@ class Scheduler:
         donor, count = self.table.donor(slot, wanted)
         if donor is not None and count > len(slot.tokens):
             self.table.share(donor, slot, count)
+            self._blocked = False  # cells promised to this prompt are free again
             job.shared = count + _WORTH_WAITING - 1
         for other in self._jobs:
             if other.order < job.order and other.slot is not None:

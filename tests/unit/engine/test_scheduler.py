@@ -101,6 +101,17 @@ def test_followers_wait_for_the_one_that_reads_their_prefix(model: LoadedModel) 
         _same(one, _alone(model, prompt))
 
 
+def test_a_prompt_that_fits_once_its_prefix_is_shared_waits_for_no_answer_to_end(
+    model: LoadedModel,
+) -> None:
+    prompts = _prompts(model, 4, _SYSTEM)
+    cells = 3 * len(prompts[0])  # too few for four, were each to hold the prefix by itself
+    with open_desk(model, cells=cells, max_sequences=4) as desk:
+        asked = [desk.ask(prompt, most=24) for prompt in prompts]
+        desk.run(asked[0])
+        assert all(one.job.ticket.admitted for one in asked)
+
+
 def test_followers_go_on_when_their_leader_is_cancelled(model: LoadedModel) -> None:
     prompts = _prompts(model, 3, _SYSTEM)
     with open_desk(model, batch_size=16) as desk:
