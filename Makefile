@@ -59,11 +59,7 @@ bench:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench $(ARGS)
 
-bench-bench-memory:
-	@scripts/setup.sh test
-	@exec $(PYTHON_ENV) -m bench.memory_search $(ARGS)
-
-engine:
+bench-engine:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench.engine_peer $(ARGS)
 

@@ -192,3 +192,11 @@ def test_a_field_without_a_docstring_is_found() -> None:
         untold: int = 2
 
     assert field_docs(Sample) == {"told": "What it is."}
+
+
+def test_each_command_of_make_stands_once_and_is_declared() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^([a-z-]+):", text, re.MULTILINE)
+    declared = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert declared is not None
+    assert sorted(targets) == sorted(declared[1].split())
