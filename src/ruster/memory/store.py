@@ -298,13 +298,6 @@ class MemoryStore:
         await self._vectorizer.aclose()
         await self._database.aclose()
 
-    async def destroy(self) -> None:
-        """Close the memory and delete its files."""
-        await self.aclose()
-        for ending in ("", "-wal", "-shm"):
-            path = self.path.with_name(self.path.name + ending)
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-
     async def _run(self, query: Query) -> list[Hit]:
         return await self.searcher.run(query, [self.source], given=self.generation)
 

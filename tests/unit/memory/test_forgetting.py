@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ruster.core.memory import Record
-from ruster.memory.store import FILE_NAME, MemoryStore
-from ruster.testing import ManualClock
-from tests.unit.memory.memories import NOON, BagOfWords, memory
+from ruster.memory.store import MemoryStore
+from tests.unit.memory.memories import BagOfWords, memory
 
 _SECRETS = ("quaggaxylophone", "zebrawhisky")
 _STEMS = (b"quaggaxyloph", b"zebrawhisk")
@@ -102,10 +101,3 @@ async def test_edits_leave_the_old_text_no_place_after_a_wipe(folder: Path) -> N
         await store._database.write(lambda it: it.execute(ask))
         await store.wipe()
         assert on_disk(store) == 0
-
-
-async def test_a_session_that_goes_takes_its_memory_along(folder: Path) -> None:
-    store = await MemoryStore.open(folder / "s" / "memory" / FILE_NAME, ManualClock(NOON))
-    await filled(store)
-    await store.destroy()
-    assert [it for it in (folder / "s").rglob("*") if it.is_file()] == []
