@@ -11,6 +11,7 @@
     ├─ ToolError               a tool failed or does not exist
     ├─ SkillError              a skill does not exist, is banned or breaks a rule
     ├─ MemoryError             the memory cannot do that, or a model or document it needs
+    ├─ JobError                a job, goal or time does not exist or cannot be had
     ├─ StorageError            the disk is full, read-only or damaged
     └─ DaemonUnreachable       a client cannot reach the daemon, or lost it
 
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "DaemonUnreachable",
     "EngineCrashed",
+    "JobError",
     "MemoryError",
     "ModelError",
     "ProtocolError",
@@ -135,6 +137,12 @@ class MemoryError(RusterError):
     """The memory cannot do that, or a model or document it needs is missing or unusable."""
 
     default_code = "memory_failed"
+
+
+class JobError(RusterError):
+    """A job, a goal or an event server does not exist, or what it asks for cannot be done."""
+
+    default_code = "job_not_found"
 
 
 class StorageError(RusterError):
