@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ruster.core.errors import MemoryError, StorageError
-from ruster.memory.database import database as module
 from ruster.memory.database.database import Database
+from ruster.storage.sqlite import database as module
 
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection

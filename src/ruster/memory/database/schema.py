@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ruster.core.errors import MemoryError
+from ruster.memory.database.subject import MEMORY
+from ruster.storage.sqlite import migration
 
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection
@@ -118,18 +120,7 @@ VERSION = len(_STEPS)
 
 def migrate(connection: Connection) -> None:
     """Bring a file to the present version, each step whole or not at all; raises MemoryError."""
-    while (version := int(connection.pragma("user_version"))) < VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if connection.pragma("user_version") == version:  # another process may have been here
-                connection.execute(_STEPS[version])
-                connection.pragma("user_version", version + 1)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    _check_version(version)
+    migration.migrate(connection, _STEPS, MEMORY)
 
 
 def check_file(path: Path) -> None:
@@ -144,12 +135,4 @@ def check_file(path: Path) -> None:
         ask = "SELECT 1 FROM sqlite_schema WHERE name = 'items'"
         if wrong != ["ok"] or connection.execute(ask).fetchone() is None:
             raise MemoryError("the copy is damaged, or no memory", code="memory_corrupt")
-        _check_version(int(connection.pragma("user_version")))
-
-
-def _check_version(version: int) -> None:
-    if version > VERSION:
-        raise MemoryError(
-            f"the memory was written by a later ruster (version {version}); update this one",
-            code="memory_too_new",
-        )
+        migration.check_version(int(connection.pragma("user_version")), VERSION, MEMORY)

@@ -1,0 +1,1 @@
+"""SQLite files: their threads, their transactions, their errors as ours."""
