@@ -71,7 +71,8 @@ class TurnInput:
     """What a turn starts from: ``turns`` are the conversation's turns, the one to answer last.
 
     ``notes`` stand for the turns before them and may hold words of ``notes_origins``; ``told`` is
-    what lasts and was told in the turn before.
+    what lasts and was told in the turn before. ``max_tokens`` bounds this turn beside the settings;
+    0 does not.
     """
 
     scope: TurnScope
@@ -80,6 +81,7 @@ class TurnInput:
     notes: str = ""
     notes_origins: tuple[str, ...] = ()
     told: Set[str] = frozenset()
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Turn:
         self._given = given
         self._host = host
         self._began = agent.clock.monotonic()
-        self._budget = TurnBudget(own.turn_tokens)
+        self._budget = TurnBudget(_stricter(own.turn_tokens, given.max_tokens))
         self._account = Account()
         self._written_calls = 0
         self.skills: tuple[str, ...] = ()
@@ -282,7 +284,8 @@ class Turn:
     def remember(self, messages: Sequence[Message]) -> None:
         """Hand over to the memory what was said in the turn, once it has ended."""
         if self._agent.memory is not None:
-            self._agent.memory.keep(self._given.scope, self.model, messages)
+            said = [it for it in messages if not it.in_background]
+            self._agent.memory.keep(self._given.scope, self.model, said)
 
     # Between steps
 
@@ -316,3 +319,8 @@ class Turn:
 
 def _said_last(turn: Sequence[Message]) -> str:
     return next((it.content for it in reversed(turn) if it.role is Role.USER), "")
+
+
+def _stricter(one: int, other: int) -> int:
+    """Return the lower of two limits, of which 0 is none."""
+    return min(one, other) if one and other else one or other

@@ -48,7 +48,8 @@ class Message:
 
     ``tool_calls`` belongs to assistant messages; ``tool_call_id`` and ``name`` to tool results,
     whose text is in ``content``; ``images`` to user messages. ``origins`` names whose words it may
-    hold beside the user's own (``trust.taint``).
+    hold beside the user's own (``trust.taint``). A user message ``in_background`` was said by
+    nobody: it tells the model what happened meanwhile.
     """
 
     role: Role
@@ -58,6 +59,7 @@ class Message:
     name: str | None = None
     images: tuple[Image, ...] = ()
     origins: tuple[str, ...] = ()
+    in_background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,25 @@ import structlog
 
 from ruster.core.clock import Clock
 from ruster.core.errors import StorageError
+from ruster.core.inbox import Spoken
 from ruster.protocol.codec import encode_event, error_event
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Accepted, Event
+from ruster.protocol.events import Accepted, Event, Proactive
 from ruster.sessions.activity import ActivityLog
-from ruster.sessions.records import Ending, closing_record, user_record
+from ruster.sessions.records import (
+    Ending,
+    closing_record,
+    event_record,
+    seen_record,
+    user_record,
+)
 from ruster.sessions.running import QueuedTurn
+from ruster.sessions.sender import Sender
 from ruster.sessions.stream import EventStream
 from ruster.sessions.transcript import Transcript
 from ruster.storage.committer import Committer
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "accepted_event"]
 
 _log = structlog.stdlib.get_logger("ruster.sessions")
 
@@ -58,12 +66,10 @@ class Ledger:
                 seq=self.stream.last_seq + 1,
                 mode=mode,
                 at=now,
-                command_id=queued.command_id,
+                sender=queued.sender,
             )
         )
-        event = Accepted(
-            session_id=self.session_id, message=message, mode=mode.value, waiting=waiting
-        )
+        event = accepted_event(self.session_id, message, mode, queued.sender, waiting)
         try:
             held = self.stream.hold(event, turn=queued.id, command_id=queued.command_id)
         except StorageError:
@@ -71,8 +77,40 @@ class Ledger:
             raise
         commit = self._commit()
         self.stream.tell_after(held, commit)
-        self.activity.write("User", message, now)
+        self.activity.write(queued.sender.source or "User", message, now)
         return commit
+
+    def bring(self, spoken: Spoken) -> asyncio.Future[None]:
+        """Write what the model is to be shown with the next message; return its commit."""
+        now = self.clock.now()
+        self.transcript.append(event_record(spoken, at=now))
+        self.activity.write(spoken.source, spoken.text, now)
+        return self._commit()
+
+    def tell(self, spoken: Spoken) -> asyncio.Future[None]:
+        """Write a ``proactive`` event, told when the disk has it; return its commit.
+
+        Raises StorageError.
+        """
+        now = self.clock.now()
+        seq = self.stream.last_seq + 1
+        attended = self.stream.attended
+        self.transcript.append(event_record(spoken, at=now, seq=seq, attended=attended))
+        event = Proactive(session_id=self.session_id, message=spoken.text, source=spoken.source)
+        try:
+            held = self.stream.hold(event)
+        except StorageError:
+            self.transcript.undo_event(spoken.key)
+            raise
+        commit = self._commit()
+        self.stream.tell_after(held, commit)
+        self.activity.write(spoken.source, spoken.text, now)
+        return commit
+
+    def note_seen(self, seq: int) -> None:
+        """Write that a client was sent all ``proactive`` events up to ``seq``; StorageError."""
+        self.transcript.append(seen_record(seq, self.clock.now()))
+        self._commit().add_done_callback(_ignore)
 
     def close(self, queued: QueuedTurn, ending: Ending, event: Event, model: str) -> None:
         """Write a turn's last line and its terminal event; ``queued.finished`` follows.
@@ -133,3 +171,24 @@ class Ledger:
         self.stream.broadcast(line)
         if not queued.finished.done():
             queued.finished.set_result(None)
+
+
+def accepted_event(
+    session_id: str, message: str, mode: SendMode, sender: Sender, waiting: int = 0
+) -> Accepted:
+    """Make the event that says that a message is on the disk."""
+    return Accepted(
+        session_id=session_id,
+        message=message,
+        mode=mode.value,
+        waiting=waiting,
+        source=sender.source,
+        origins=sender.origins or None,
+        max_tokens=sender.max_tokens or None,
+    )
+
+
+def _ignore(commit: asyncio.Future[None]) -> None:
+    """Take note of a failure that nothing depends on: it is told once more, at worst."""
+    if not commit.cancelled():
+        commit.exception()

@@ -1,9 +1,14 @@
 """The lines of ``history.jsonl``.
 
-A line has ``role`` (user, assistant, tool or note), ``content``, ``timestamp`` (RFC 3339, local),
-``skills`` and ``turn``; further members as the case is:
+A line has ``role`` (user, assistant, tool, note or event), ``content``, ``timestamp`` (RFC 3339,
+local), ``skills`` and ``turn``; further members as the case is:
 
-- user: ``seq`` of its ``accepted`` event, ``mode``, ``id`` of the command that sent it
+- user: ``seq`` of its ``accepted`` event, ``mode``, ``id`` of the command that sent it; ``source``
+  if it was no client that sent it, with ``max_tokens`` if its turn has a limit of its own
+- event: no turn; what happened in the background, for the model to be shown with the next message
+  that begins a turn. ``source`` and ``key`` say who brought it; ``seq`` if told as ``proactive``,
+  with ``attended`` if a client was there
+- note: ``seen``, the last ``proactive`` event that some client was sent
 - user: ``images`` with ``media_type`` and ``data`` in base64, if it showed any
 - assistant: ``tool_calls``; the one that ends a turn has ``end`` (done, cancelled, error, expired),
   ``model``, ``seq`` of the event that told it, ``why`` (how it came about), and ``error`` if there
@@ -26,8 +31,10 @@ from typing import Any
 
 from ruster.core.clock import rfc3339
 from ruster.core.errors import RusterError
+from ruster.core.inbox import Spoken
 from ruster.core.inference import FinishReason
 from ruster.core.messages import Image, Message, Role, ToolCall
+from ruster.sessions.sender import Sender
 from ruster.trust.taint import origins_of_record, with_origins
 
 __all__ = [
@@ -36,9 +43,11 @@ __all__ = [
     "Record",
     "TurnLog",
     "closing_record",
+    "event_record",
     "for_clients",
     "message_record",
     "restart_record",
+    "seen_record",
     "summary_record",
     "timestamp_of",
     "to_message",
@@ -83,7 +92,7 @@ class TurnLog:
 
     id: str
     accepted_at: float
-    command_id: str | int | None = None
+    sender: Sender = field(default_factory=Sender)
     accepted: list[Record] = field(default_factory=list)
     """The lines of what the user said, while the turn is open."""
     messages: list[Message] = field(default_factory=list)
@@ -113,6 +122,11 @@ class TurnLog:
         self.messages = [*said, *self._held]
         self._held.clear()
 
+    def begin_with(self, events: Sequence[Message]) -> None:
+        """Put what happened in the background before the message that begins the turn."""
+        self.messages[:0] = events
+        self.size_bytes += sum(len(it.content) for it in events)
+
     def undo(self) -> None:
         """Take back the message added last, which is a user's."""
         (self._held or self.messages).pop()
@@ -137,11 +151,25 @@ class TurnLog:
 
 
 def user_record(
-    turn: str, content: str, *, seq: int, mode: str, at: float, command_id: str | int | None
+    turn: str, content: str, *, seq: int, mode: str, at: float, sender: Sender
 ) -> Record:
-    """Make the line of a message a client sent."""
-    record = _record(Role.USER, content, turn, at) | {"seq": seq, "mode": mode}
-    return record if command_id is None else record | {"id": command_id}
+    """Make the line of a message that was accepted."""
+    return sender.written_to(_record(Role.USER, content, turn, at) | {"seq": seq, "mode": mode})
+
+
+def event_record(
+    spoken: Spoken, *, at: float, seq: int | None = None, attended: bool = False
+) -> Record:
+    """Make the line of something that happened in the background; ``seq`` if clients are told."""
+    record = _line("event", spoken.text, at) | {"source": spoken.source, "key": spoken.key}
+    if seq is not None:
+        record |= {"seq": seq, "attended": attended}
+    return with_origins(record, spoken.origins)
+
+
+def seen_record(seq: int, at: float) -> Record:
+    """Make the line that says that a client was sent all ``proactive`` events up to ``seq``."""
+    return _line("note", "", at) | {"seen": seq}
 
 
 def message_record(turn: str, message: Message, at: float) -> Record:
@@ -183,6 +211,8 @@ def summary_record(
 def to_message(record: Record) -> Message | None:
     """Read back what the model should see of a line; None for notes and empty endings."""
     role = record.get("role")
+    if role == "event":
+        return _event_message(record)
     if role not in (Role.USER, Role.ASSISTANT, Role.TOOL):
         return None
     content = str(record.get("content", ""))
@@ -200,6 +230,18 @@ def to_message(record: Record) -> Message | None:
         name=record.get("name"),
         images=_images(record.get("images", ())),
         origins=origins_of_record(record),
+    )
+
+
+def _event_message(record: Record) -> Message:
+    """Tell the model what happened in the background, and by whom it was brought."""
+    content, source = str(record.get("content", "")), record.get("source", "unknown")
+    said = "Said to the user unasked" if "seq" in record else "Background Event"
+    return Message(
+        Role.USER,
+        f"{said} ({source}): {content}",
+        origins=origins_of_record(record),
+        in_background=True,
     )
 
 
@@ -254,10 +296,8 @@ def _images(records: Sequence[Record]) -> tuple[Image, ...]:
 
 
 def _record(role: str, content: str, turn: str, at: float) -> Record:
-    return {
-        "role": str(role),
-        "content": content,
-        "timestamp": rfc3339(at),
-        "skills": [],
-        "turn": turn,
-    }
+    return _line(role, content, at) | {"turn": turn}
+
+
+def _line(role: str, content: str, at: float) -> Record:
+    return {"role": str(role), "content": content, "timestamp": rfc3339(at), "skills": []}

@@ -16,9 +16,11 @@ from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.messages import Role
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Accepted, Cancelled, ErrorEvent, Event, Response
+from ruster.protocol.events import Cancelled, ErrorEvent, Event, Proactive, Response
+from ruster.sessions.ledger import accepted_event
 from ruster.sessions.records import End, Record, TurnLog, restart_record, user_record
 from ruster.sessions.running import QueuedTurn
+from ruster.sessions.sender import Sender
 from ruster.sessions.session import Session
 from ruster.sessions.settings import SessionSettings
 
@@ -38,6 +40,10 @@ def recover(
     _adopt_accepted(session, clock)
     known_seq = session.stream.last_seq
     _announce_ending(session, known_seq)
+    for it in session.transcript.background.unseen:
+        if it.seq > known_seq:
+            event = Proactive(session_id=session.id, message=it.text, source=it.source)
+            session.stream.publish(event)
     for log in list(session.transcript.open_turns.values()):
         for record in log.accepted:
             if record.get("seq", 0) > known_seq:
@@ -62,7 +68,7 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
                 seq=event["seq"],
                 mode=SendMode(event["mode"]),
                 at=clock.now(),
-                command_id=event.get("id"),
+                sender=Sender.of_record(event),
             )
             session.transcript.append(record)
     session.stream.accepted_before.clear()
@@ -71,11 +77,14 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
 def _announce_acceptance(session: Session, record: Record) -> None:
     """Write the ``accepted`` event of a message that only reached the history."""
     session.stream.publish(
-        Accepted(
-            session_id=session.id, message=record["content"], mode=record.get("mode", "queue")
+        accepted_event(
+            session.id,
+            record["content"],
+            SendMode(record.get("mode", "queue")),
+            sender := Sender.of_record(record),
         ),
         turn=record["turn"],
-        command_id=record.get("id"),
+        command_id=sender.command_id,
     )
 
 
@@ -110,10 +119,10 @@ def _restart(session: Session, log: TurnLog, clock: Clock) -> None:
             "the daemon stopped before this message was answered; here is the answer anew",
         ),
         turn=log.id,
-        command_id=log.command_id,
+        command_id=log.sender.command_id,
     )
     finished = asyncio.get_running_loop().create_future()
-    session.resume(QueuedTurn(log.id, log.command_id, finished))
+    session.resume(QueuedTurn(log.id, log.sender, finished))
 
 
 def _expire(session: Session, log: TurnLog, age_s: float) -> None:
@@ -142,4 +151,5 @@ def _tell_damage(session: Session) -> None:
 
 
 def _said(log: TurnLog) -> str:
-    return next((m.content for m in log.messages if m.role is Role.USER), "")
+    said = (m.content for m in log.messages if m.role is Role.USER and not m.in_background)
+    return next(said, "")

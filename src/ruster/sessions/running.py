@@ -16,6 +16,7 @@ from ruster.core.tasks import spawn
 from ruster.protocol.codec import CommandId
 from ruster.protocol.events import Event
 from ruster.sessions.records import message_record
+from ruster.sessions.sender import Sender
 from ruster.sessions.stream import EventStream
 from ruster.sessions.transcript import Transcript
 
@@ -31,8 +32,13 @@ class QueuedTurn:
     """An accepted message that waits for its turn; ``finished`` when its end has been told."""
 
     id: str
-    command_id: CommandId | None
+    sender: Sender
     finished: asyncio.Future[None]
+
+    @property
+    def command_id(self) -> CommandId | None:
+        """The id of the command that sent it, carried by its events."""
+        return self.sender.command_id
 
 
 class RunningTurn:

@@ -11,7 +11,7 @@ from ruster.sessions.ledger import Ledger
 __all__ = ["turn_scope"]
 
 
-def turn_scope(ledger: Ledger, info: SessionInfo, turn: str) -> TurnScope:
+def turn_scope(ledger: Ledger, info: SessionInfo, turn: str, surface: str = "socket") -> TurnScope:
     """Return what the skills, the tools and the policy are told of a turn."""
     return TurnScope(
         session_id=ledger.session_id,
@@ -20,5 +20,6 @@ def turn_scope(ledger: Ledger, info: SessionInfo, turn: str) -> TurnScope:
         owner=info.owner,
         privileged=info.owner in (0, os.geteuid()),
         folder=ledger.folder,
+        surface=surface,
         presence=lambda: ledger.stream.attended,
     )

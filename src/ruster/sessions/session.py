@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,18 +17,20 @@ from ruster.agent.turn import Agent
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
+from ruster.core.inbox import Spoken
 from ruster.core.messages import Message, Role
 from ruster.core.ports import SessionState
 from ruster.core.tools import TurnScope
 from ruster.protocol.codec import CommandId, encode_event, error_event
 from ruster.protocol.commands import SendMode
-from ruster.protocol.events import Event, NoticeEvent, Question
+from ruster.protocol.events import Event, NoticeEvent, Proactive, Question
 from ruster.sessions.activity import ActivityLog
 from ruster.sessions.info import SessionInfo
 from ruster.sessions.ledger import Ledger
 from ruster.sessions.records import End, Ending
 from ruster.sessions.running import CancelReason, QueuedTurn, RunningTurn
 from ruster.sessions.scope import turn_scope
+from ruster.sessions.sender import Sender
 from ruster.sessions.settings import SessionSettings
 from ruster.sessions.stream import EventStream, Subscriber
 from ruster.sessions.transcript import Transcript
@@ -106,18 +109,37 @@ class Session:
         if running is not None and _goes_into(running, mode):
             self._check_count(running.waiting_steering)
             queued = running.queued
-            steering = replace(queued, command_id=command_id)
+            steering = replace(queued, sender=Sender(command_id))
             commit = self._ledger.accept(steering, message, SendMode.STEER, waiting=0)
             running.steer(Message(Role.USER, message))
         else:
-            self._check_count(len(self._turns))
-            finished = asyncio.get_running_loop().create_future()
-            queued = QueuedTurn(new_id("t"), command_id, finished)
-            waiting = len(self._turns) + (running is not None)
-            commit = self._ledger.accept(queued, message, mode, waiting)
-            commit.add_done_callback(lambda done: self._enqueue(queued, mode, done))
+            queued, commit = self._accept(new_id("t"), message, mode, Sender(command_id))
         await asyncio.shield(commit)
         return queued
+
+    async def ask(self, spoken: Spoken, max_tokens: int = 0) -> QueuedTurn | None:
+        """Accept a message that no client sent; its key is the turn's id.
+
+        None if the turn has ended already. Raises as ``send`` does.
+        """
+        self._check_open()
+        if (waiting := self._turns.find(spoken.key)) is not None:
+            return waiting
+        if self.transcript.knows(spoken.key):
+            return None
+        self._check_size(spoken.text)
+        sender = Sender(None, spoken.source, spoken.origins, max_tokens)
+        queued, commit = self._accept(spoken.key, spoken.text, SendMode.QUEUE, sender)
+        await asyncio.shield(commit)
+        return queued
+
+    async def say(self, spoken: Spoken) -> bool:
+        """Say something unasked; return whether somebody was there. See ``SessionInbox``."""
+        return await self._bring(spoken, self._ledger.tell)
+
+    async def note(self, spoken: Spoken) -> None:
+        """Bring something before the model with the next message. See ``SessionInbox``."""
+        await self._bring(spoken, self._ledger.bring)
 
     def cancel(
         self, *, turn: str | None = None, queued: bool = False, reason: CancelReason = "cancel"
@@ -135,6 +157,8 @@ class Session:
     async def attach(self, subscriber: Subscriber, since: int | None) -> int:
         """Attach a client; see ``EventStream.attach``. It also gets notices nobody has seen yet."""
         cursor = await self.stream.attach(subscriber, since)
+        if not subscriber.closed:
+            self._deliver_unseen(subscriber, cursor, is_new=since is None)
         unseen, self._unseen = self._unseen, []
         for line in unseen:
             subscriber.deliver(line)
@@ -214,7 +238,7 @@ class Session:
 
     def close_unanswered(self, turn: str, error: RusterError) -> None:
         """End an accepted turn that will not be answered, with an error."""
-        queued = QueuedTurn(turn, None, asyncio.get_running_loop().create_future())
+        queued = QueuedTurn(turn, Sender(), asyncio.get_running_loop().create_future())
         ending = Ending(End.EXPIRED, error=error)
         event = error_event(error, session_id=self.id)
         self._ledger.close(queued, ending, event, self.info.model)
@@ -251,7 +275,41 @@ class Session:
             if not self._readers:
                 self._no_readers.set()
 
+    # What is said unasked
+
+    async def _bring(self, spoken: Spoken, write: Callable[[Spoken], asyncio.Future[None]]) -> bool:
+        self._check_open()
+        self._check_size(spoken.text)
+        attended = self.stream.attended
+        self.last_used = self._parts.clock.monotonic()
+        if not self.transcript.background.knows(spoken.key):
+            await asyncio.shield(write(spoken))
+        return attended
+
+    def _deliver_unseen(self, subscriber: Subscriber, cursor: int, *, is_new: bool) -> None:
+        """Send what was said unasked while nobody was there, unless the cursor brought it."""
+        unseen = [it for it in self.transcript.background.unseen if it.seq <= cursor]
+        if not unseen:
+            return
+        for it in unseen if is_new else ():
+            event = Proactive(session_id=self.id, message=it.text, source=it.source)
+            subscriber.deliver(encode_event(event, seq=it.seq))
+        with suppress(StorageError):  # it is told once more, at worst
+            self._ledger.note_seen(cursor)
+
     # Accepting
+
+    def _accept(
+        self, turn: str, message: str, mode: SendMode, sender: Sender
+    ) -> tuple[QueuedTurn, asyncio.Future[None]]:
+        """Write a message that begins a turn; the turn is queued when the disk has it."""
+        self._check_count(len(self._turns))
+        finished = asyncio.get_running_loop().create_future()
+        queued = QueuedTurn(turn, sender, finished)
+        waiting = len(self._turns) + (self._turns.running is not None)
+        commit = self._ledger.accept(queued, message, mode, waiting)
+        commit.add_done_callback(lambda done: self._enqueue(queued, mode, done))
+        return queued, commit
 
     def _check_open(self) -> None:
         if self._closing:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ruster.core.messages import Message, Role
+from ruster.sessions.background import Background
 from ruster.sessions.records import (
     Record,
     TurnLog,
@@ -21,6 +22,7 @@ from ruster.sessions.records import (
     timestamp_of,
     to_message,
 )
+from ruster.sessions.sender import Sender
 from ruster.sessions.settings import SessionSettings
 from ruster.storage.disk import Disk
 from ruster.storage.journal import Damage, Journal
@@ -47,6 +49,7 @@ class Transcript:
         """What stands for the turns before those in memory; ``notes_origins`` is whose words."""
         self.notes_origins: tuple[str, ...] = ()
         self.last_ending: Record | None = None
+        self.background = Background()
         self.last_seq = 0
         """The highest ``seq`` any line names: events up to it are already part of the history."""
         self._load(self.journal.records(max(0, len(self.journal) - _TAIL_RECORDS)))
@@ -67,8 +70,14 @@ class Transcript:
         log = self.open_turns[turn]
         log.undo()
         log.accepted.pop()
-        if not log.messages:
+        if not log.accepted:
+            self.background.give_back(log.messages)
             del self.open_turns[turn]
+
+    def undo_event(self, key: str) -> None:
+        """Take back the line of an event that was never told: the last one written."""
+        self.journal.undo()
+        self.background.undo(key)
 
     def conversation(self, turn: str) -> Sequence[Sequence[Message]]:
         """Return the ended turns in memory, oldest first, and the open ``turn`` as it is now."""
@@ -129,15 +138,18 @@ class Transcript:
         if "through" in record:
             self._take_notes(record)
             return
+        if self.background.take(record):
+            return
         message = to_message(record)
         if turn is None or (message is None and "restarted" not in record):
             return
-        log = self.open_turns.get(turn)
+        log, events = self.open_turns.get(turn), list[Message]()
         if log is None:
             if record["role"] != Role.USER:
                 return  # its beginning lies before the part that was read, or was damaged
-            log = TurnLog(turn, timestamp_of(record), record.get("id"))
+            log = TurnLog(turn, timestamp_of(record), Sender.of_record(record))
             self.open_turns[turn] = log
+            events = self.background.take_pending()
         if record["role"] == Role.USER:
             log.accepted.append(record)
         if "end" in record:
@@ -147,6 +159,7 @@ class Transcript:
             log.add(message)
         else:
             log.restart()
+        log.begin_with(events)
         if "end" in record:
             self.last_ending = record
             self._end(self.open_turns.pop(turn))

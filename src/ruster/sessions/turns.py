@@ -84,6 +84,11 @@ class TurnQueue:
         if self._worker is None:
             self._worker = spawn(self._work(), name=f"session {self._ledger.session_id}")
 
+    def find(self, turn: str) -> QueuedTurn | None:
+        """Return a turn that runs or waits."""
+        running = [self._running.queued] if self._running is not None else []
+        return next((it for it in (*running, *self._waiting) if it.id == turn), None)
+
     def drop(self, wanted: Callable[[QueuedTurn], bool], reason: CancelReason) -> int:
         """Cancel the waiting turns that are ``wanted``; return how many."""
         dropped = [queued for queued in self._waiting if wanted(queued)]
@@ -173,12 +178,13 @@ class TurnQueue:
     def _input(self, queued: QueuedTurn) -> TurnInput:
         info, transcript = self._info(), self._ledger.transcript
         return TurnInput(
-            scope=turn_scope(self._ledger, info, queued.id),
+            scope=turn_scope(self._ledger, info, queued.id, queued.sender.surface),
             model=info.model,
             turns=transcript.conversation(queued.id),
             notes=transcript.notes,
             notes_origins=transcript.notes_origins,
             told=self._told,
+            max_tokens=queued.sender.max_tokens,
         )
 
     def _known(self, error: Exception) -> RusterError:

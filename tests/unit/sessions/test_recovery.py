@@ -14,6 +14,7 @@ from ruster.core.inference import Content
 from ruster.core.messages import Message, Role
 from ruster.protocol.commands import SendMode
 from ruster.sessions.records import Record, message_record, restart_record, user_record
+from ruster.sessions.sender import Sender
 from ruster.sessions.session import Session
 from ruster.sessions.store import SessionStore
 from ruster.storage.disk import Disk
@@ -38,7 +39,7 @@ async def make(root: Path, *records: Record, events: tuple[dict[str, Any], ...] 
 
 
 def asked(turn: str, text: str, seq: int, *, age_s: float = 0, mode: str = "queue") -> Record:
-    return user_record(turn, text, seq=seq, mode=mode, at=NOW - age_s, command_id="id-1")
+    return user_record(turn, text, seq=seq, mode=mode, at=NOW - age_s, sender=Sender("id-1"))
 
 
 def accepted(turn: str, text: str, seq: int) -> dict[str, Any]:

@@ -45,6 +45,12 @@ class Accepted(TurnEvent):
     """What it does while a turn runs; see `send`."""
     waiting: int = 0
     """Turns that come before this one."""
+    source: str | None = None
+    """Who sent it, if it was no client: `job:NAME`, `server:NAME`."""
+    origins: tuple[str, ...] | None = None
+    """Whose words it may hold beside the user's own."""
+    max_tokens: int | None = None
+    """What its turn may take, if it has a limit of its own."""
 
 
 class Response(TurnEvent):
@@ -130,10 +136,15 @@ class Cancelled(TurnEvent):
 
 
 class Proactive(SessionEvent):
-    """The agent speaks unasked. No part of this version does so yet."""
+    """The agent speaks unasked: a reminder, a job's result, what another program brought.
+
+    Who attaches when nobody was there is sent it once, whatever the cursor.
+    """
 
     event: Literal["proactive"] = "proactive"
     message: str
+    source: str | None = None
+    """Who speaks: `job:NAME`, `goal:NAME`, `server:NAME`."""
 
 
 class NoticeEvent(Event):
