@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -33,6 +32,7 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
@@ -40,11 +40,18 @@ from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
+from ruster.proactive_services import (
+    ChainedCommands,
+    LateReminders,
+    ProactiveParts,
+    ProactiveServices,
+)
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
 from ruster.sessions.conversing import Conversing
+from ruster.sessions.inbox import Inbox
 from ruster.sessions.session import SessionParts
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
@@ -57,9 +64,6 @@ from ruster.tool_services import ToolParts, ToolServices
 from ruster.trust.approval import Approval
 from ruster.trust.trust import Trust, TrustParts
 from ruster.trust.wire import approval_event
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Daemon", "Installation"]
 
@@ -130,6 +134,7 @@ class Daemon:
             self._folder_of,
         )
         self.tools = self._build_tools()
+        self.proactive = self._build_proactive()
         self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
@@ -141,6 +146,7 @@ class Daemon:
             stack.push_async_callback(self.services.aclose)
             stack.push_async_callback(self.tools.aclose)
             stack.push_async_callback(self.memory.aclose)
+            stack.push_async_callback(self.proactive.aclose)
             stack.push_async_callback(self._committer.aclose)
             await self.trust.open()
             stack.callback(self.trust.close)
@@ -148,12 +154,12 @@ class Daemon:
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
-            self.memory.rounds.start()
             stack.push_async_callback(self.skills.library.aclose)
             stack.push_async_callback(self._close)
             self._stack = stack.pop_all()
         self._resuming = spawn(self._resume(), name="resume sessions")
         self._notifier.ready()
+        self.proactive.start()
         _log.info("ready", socket=str(self._settings.socket_path), pid=os.getpid())
         return self
 
@@ -217,9 +223,25 @@ class Daemon:
             conversation=conversing,
             asker=conversing,
             memory=self.memory.service if self._settings.memory.enabled else None,
+            reminders=LateReminders(lambda: self.proactive),
             protected=self._given.paths.own,
         )
         return ToolServices(self._settings, parts)
+
+    def _build_proactive(self) -> ProactiveServices:
+        rounds = self.memory.rounds
+        maintenance = {"unload-models": self.services.unload}
+        if self._settings.memory.enabled:
+            maintenance |= {"memory-promote": rounds.promote, "memory-vacuum": rounds.vacuum}
+        parts = ProactiveParts(
+            inbox=Inbox(lambda: self.store),
+            toolbox=self.tools.registry,
+            web=self.tools.web,
+            models=self._models,
+            maintenance=maintenance,
+            clock=self._given.clock,
+        )
+        return ProactiveServices(self._settings, self._given.paths, parts)
 
     def _folder_of(self, session_key: str) -> Path:
         owner, _, session_id = session_key.partition("/")
@@ -233,7 +255,7 @@ class Daemon:
             settings=settings.agent,
             clock=given.clock,
             skills=self.skills,
-            commands=self.tools.texts,
+            commands=ChainedCommands((self.tools.texts, LateReminders(lambda: self.proactive))),
             memory=self.memory.service,
         )
         parts = SessionParts(
@@ -243,7 +265,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust, self.memory.service)),
+            state=_Kept((self.services, self.trust, self.memory.service, self.proactive)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -269,6 +291,7 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
+            job=JobHandlers(self.store, self.proactive.jobs),
             memory=MemoryHandlers(
                 self.store,
                 self.memory.service,

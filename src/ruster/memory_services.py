@@ -62,14 +62,11 @@ class MemoryServices:
         self.rounds = Rounds(
             self._memories,
             lambda: _files(paths),
-            paths.state / "memory-rounds.json",
             own.upkeep,
-            clock,
         )
 
     async def aclose(self) -> None:
         """Keep what waits, close all memories and let go of the models."""
-        await self.rounds.aclose()
         if self._looking is not None:
             await cancel_and_wait(self._looking)
         await self.service.aclose()

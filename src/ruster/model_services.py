@@ -100,6 +100,13 @@ class ModelServices:
             return self._settings.models.default_model
         return None
 
+    async def unload(self) -> str:
+        """Give back the memory of local models once what runs is done; say what was done."""
+        if self._engine is None:
+            return "no local model was needed yet"
+        await self._engine.unload()
+        return "the local models are unloaded"
+
     async def aclose(self) -> None:
         """Stop downloads, close the providers, end the engine."""
         await self.store.aclose()

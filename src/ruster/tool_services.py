@@ -19,7 +19,7 @@ from ruster.core.ports import ProcessSandbox, ScriptRunner, WebFetcher
 from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.skills import SkillCatalogue
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.core.tool_ports import Asker, ConversationView, MemoryPort
+from ruster.core.tool_ports import Asker, ConversationView, MemoryPort, Reminders
 from ruster.core.tools import Approver, Policy
 from ruster.core.web import ScriptResult, WebAnswer
 from ruster.sandbox.web_settings import WebSettings
@@ -49,6 +49,7 @@ class ToolParts:
     conversation: ConversationView
     asker: Asker
     memory: MemoryPort | None = None
+    reminders: Reminders | None = None
     protected: tuple[Path, ...] = ()
 
 
@@ -69,6 +70,7 @@ class ToolServices:
             sandbox=self.sandbox,
             web=self.web,
             memory=parts.memory,
+            reminders=parts.reminders,
             scripts=ScriptFinder(parts.skills),
             protected=parts.protected,
         )

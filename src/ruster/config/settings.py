@@ -13,6 +13,7 @@ from ruster.gateway.settings import ProxySettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.memory.settings import MemorySettings
 from ruster.modelstore.settings import ModelStoreSettings
+from ruster.proactive.settings import ProactiveSettings, SchedulerSettings
 from ruster.sandbox.script_settings import ScriptSettings
 from ruster.sandbox.web_settings import WebSettings
 from ruster.server.settings import ServerSettings
@@ -65,6 +66,8 @@ class Settings(BaseModel):
     engine: EngineSettings = Field(default_factory=EngineSettings)
     skills: SkillSettings = Field(default_factory=SkillSettings)
     memory: MemorySettings = Field(default_factory=MemorySettings)
+    proactive: ProactiveSettings = Field(default_factory=ProactiveSettings)
+    scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)

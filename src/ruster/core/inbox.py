@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from ruster.core.tools import TurnScope
+
 __all__ = ["SessionInbox", "Spoken", "TurnEnd", "TurnReport"]
 
 
@@ -71,4 +73,8 @@ class SessionInbox(Protocol):
         The turn is ended beyond ``max_tokens`` or ``timeout_s`` (0: no limit but the session's
         own). Cancelling leaves the turn alone.
         """
+        ...
+
+    async def scope(self, owner: int, session_id: str) -> TurnScope:
+        """Return what a tool is called with that is to act in a session by itself."""
         ...

@@ -92,10 +92,12 @@ class MemoryPort(Protocol):
 class Reminders(Protocol):
     """Has something done later."""
 
-    async def schedule(self, scope: TurnScope, when: str, text: str) -> str:
+    async def schedule(
+        self, scope: TurnScope, when: str, text: str, *, as_task: bool = False
+    ) -> str:
         """Keep ``text`` for ``when`` (in words, or as a cron line); return when that will be.
 
-        Raises ToolError when the time cannot be understood.
+        It is said then, or done ``as_task``. Raises JobError when the time cannot be understood.
         """
         ...
 

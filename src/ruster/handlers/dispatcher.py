@@ -12,6 +12,7 @@ from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
@@ -36,6 +37,7 @@ class UseCases:
     approval: ApprovalHandlers
     skill: SkillHandlers
     tool: ToolHandlers
+    job: JobHandlers
     memory: MemoryHandlers
 
 
@@ -74,6 +76,15 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
+            commands.JobAdd: cases.job.add,
+            commands.JobList: cases.job.list,
+            commands.JobShow: cases.job.show,
+            commands.JobRun: cases.job.run,
+            commands.JobEnable: cases.job.enable,
+            commands.JobDisable: cases.job.disable,
+            commands.JobRemove: cases.job.remove,
+            commands.JobHistory: cases.job.history,
+            commands.JobTick: cases.job.tick,
             commands.MemorySearch: cases.memory.records.search,
             commands.MemoryAdd: cases.memory.adding.add,
             commands.MemoryList: cases.memory.records.newest,

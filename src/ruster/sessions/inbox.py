@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ruster.core.errors import SessionError
 from ruster.core.inbox import Spoken, TurnEnd, TurnReport
+from ruster.core.tools import TurnScope
 from ruster.sessions.session import Session
 from ruster.sessions.store import SessionStore
 
@@ -41,6 +43,11 @@ class Inbox:
                 session.cancel(turn=queued.id)
                 await asyncio.wait({queued.finished})
         return _report(spoken, await session.ending(spoken.key))
+
+    async def scope(self, owner: int, session_id: str) -> TurnScope:
+        """Return what a tool is called with; see ``SessionInbox``."""
+        session = await self._store().get(owner, session_id)
+        return replace(session.scope(), surface="proactive")
 
     async def _session(self, spoken: Spoken) -> Session:
         return await self._store().get(spoken.owner, spoken.session_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ruster.core.errors import JobError, ToolError
 from ruster.core.tool_ports import Reminders
 from ruster.core.tools import Effect, Outcome, Risk, TurnScope
 from ruster.tools.typed import Arguments, TypedTool
@@ -16,6 +17,8 @@ class _ScheduleArguments(Arguments):
     """Such as "in 20 minutes", "every weekday at 8:30", or a cron line."""
     text: str = Field(min_length=1, max_length=8192)
     """What to say or do then."""
+    as_task: bool = False
+    """Do it then, as if the user asked for it; else it is only said."""
 
 
 class Schedule(TypedTool[_ScheduleArguments]):
@@ -30,5 +33,10 @@ class Schedule(TypedTool[_ScheduleArguments]):
         self._reminders = reminders
 
     async def call(self, arguments: _ScheduleArguments, scope: TurnScope) -> Outcome:
-        due = await self._reminders.schedule(scope, arguments.when, arguments.text)
-        return Outcome(f"kept for {due}")
+        try:
+            due = await self._reminders.schedule(
+                scope, arguments.when, arguments.text, as_task=arguments.as_task
+            )
+        except JobError as error:
+            raise ToolError(error.message, code=error.code) from error
+        return Outcome(f"kept: {due}")

@@ -14,8 +14,6 @@ class UpkeepSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    every_hours: float = Field(default=6.0, gt=0, le=24 * 30)
-    """How often it is looked what is due, in hours; cleaning up is done once a day."""
     promote_after_hours: float = Field(default=24.0, gt=0)
     """Age at which turns tagged `decision` become insights, and whole days of others are
     summarized."""

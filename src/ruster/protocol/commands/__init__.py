@@ -26,6 +26,18 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.job import (
+    JobAdd,
+    JobCommand,
+    JobDisable,
+    JobEnable,
+    JobHistory,
+    JobList,
+    JobRemove,
+    JobRun,
+    JobShow,
+    JobTick,
+)
 from ruster.protocol.commands.memory import (
     MemoryAdd,
     MemoryBackup,
@@ -107,6 +119,16 @@ __all__ = [
     "Doctor",
     "History",
     "ImportSource",
+    "JobAdd",
+    "JobCommand",
+    "JobDisable",
+    "JobEnable",
+    "JobHistory",
+    "JobList",
+    "JobRemove",
+    "JobRun",
+    "JobShow",
+    "JobTick",
     "ListSessions",
     "MemoryAdd",
     "MemoryBackup",
@@ -190,6 +212,15 @@ Command = (
     | SkillUnban
     | SkillValidate
     | ToolList
+    | JobAdd
+    | JobList
+    | JobShow
+    | JobRun
+    | JobEnable
+    | JobDisable
+    | JobRemove
+    | JobHistory
+    | JobTick
     | MemorySearch
     | MemoryAdd
     | MemoryList
@@ -253,6 +284,15 @@ COMMANDS: dict[str, type[CommandBase]] = {
         SkillUnban,
         SkillValidate,
         ToolList,
+        JobAdd,
+        JobList,
+        JobShow,
+        JobRun,
+        JobEnable,
+        JobDisable,
+        JobRemove,
+        JobHistory,
+        JobTick,
         MemorySearch,
         MemoryAdd,
         MemoryList,

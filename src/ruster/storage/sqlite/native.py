@@ -12,9 +12,10 @@ import apsw
 from ruster.core.errors import RusterError, StorageError
 from ruster.storage.sqlite.subject import Subject
 
-__all__ = ["BUSY_MS", "Connection", "open_connection", "translated"]
+__all__ = ["BUSY_MS", "Connection", "Cursor", "open_connection", "translated"]
 
 Connection = apsw.Connection
+Cursor = apsw.Cursor
 BUSY_MS = 10_000
 _PAGE_BYTES = 4096
 _CACHE_KIB = 4096

@@ -1,0 +1,1 @@
+"""Doing what jobs ask for, one kind of action a module."""
