@@ -114,7 +114,11 @@ def _doers(parts: BuildParts, store: JobStore) -> Doers:
         gone = await store.prune(parts.settings.keep_receipts, before)
         return f"{gone} old receipts are gone"
 
-    maintenance = {**parts.maintenance, "heartbeat": Heartbeat(parts.folder), "sweep": sweep}
+    maintenance: dict[str, Maintenance] = {
+        **parts.maintenance,
+        "heartbeat": Heartbeat(parts.folder),
+        "sweep": sweep,
+    }
     return {
         Say: SayDoer(parts.inbox),
         Prompt: PromptDoer(parts.inbox),

@@ -32,9 +32,8 @@ class Heartbeat:
             probe.unlink()
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
-            raise JobError(
-                f"cannot write to {self._folder}: {error}", code="job_invalid"
-            ) from error
+            why = f"cannot write to {self._folder}: {error}"
+            raise JobError(why, code="job_invalid") from error
         if free < _LEAST_FREE_BYTES:
             raise JobError(
                 f"only {free >> 20} MiB are free at {self._folder}; free some space",

@@ -1,4 +1,4 @@
-"""Rounds through the memories: when they are due, also over restarts and wrong clocks."""
+"""Rounds through the memories: all are visited, and a broken one keeps no other from it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
 from ruster.memory.memories import Memories
 from ruster.memory.rounds import Rounds
@@ -23,9 +24,7 @@ class House:
     def __init__(self, folder: Path, clock: ManualClock) -> None:
         self.memories = Memories(folder / "owners", clock, 8)
         self.files = [self.memories.owner_file(owner) for owner in (1, 2)]
-        self.state = folder / "rounds.json"
-        settings = UpkeepSettings()
-        self.rounds = Rounds(self.memories, lambda: self.files, self.state, settings, clock)
+        self.rounds = Rounds(self.memories, lambda: self.files, UpkeepSettings())
 
     async def remember(self, file: Path) -> None:
         async with self.memories.lend(file) as store:
@@ -50,48 +49,33 @@ async def test_decisions_become_insights_in_every_memory(tmp_path: Path) -> None
     async with house(tmp_path, clock) as it:
         for file in it.files:
             await it.remember(file)
-        await it.rounds.go()
+        assert await it.rounds.promote() == "2 memories: moved nothing"
         assert await it.layers(it.files[0]) == [Layer.INTERACT]
         clock.advance(25 * HOUR_S)
-        await it.rounds.go()
+        assert await it.rounds.promote() == "2 memories: moved 2 by decision"
         for file in it.files:
             assert await it.layers(file) == [Layer.INSIGHTS]
 
 
-async def test_a_round_is_made_once_in_its_time_also_over_a_restart(tmp_path: Path) -> None:
+async def test_what_is_out_of_sight_for_long_is_cleaned_away(tmp_path: Path) -> None:
     clock = ManualClock()
     async with house(tmp_path, clock) as it:
-        await it.remember(it.files[0])
-        clock.advance(25 * HOUR_S)
-        await it.rounds.go()
-        await it.remember(it.files[1])
-    clock.advance(5 * HOUR_S)
-    async with house(tmp_path, clock) as it:
-        before = it.state.read_bytes()
-        await it.rounds.go()  # five hours after the last one: not due
-        assert it.state.read_bytes() == before
-        clock.advance(2 * HOUR_S)
-        await it.rounds.go()
-        assert it.state.read_bytes() != before
+        async with it.memories.lend(it.files[0]) as store:
+            await store.insert(Record("It rains.", expires=clock.now() + HOUR_S))
+        assert await it.rounds.vacuum() == "2 memories: 0 records are gone for good"
+        clock.advance(400 * 24 * HOUR_S)
+        await it.rounds.promote()
+        clock.advance(31 * 24 * HOUR_S)
+        assert "1 records are gone" in await it.rounds.vacuum()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"promoted": "x"}', '{"promoted": 1e18}', "{"])
-async def test_what_cannot_be_read_or_true_counts_as_never(tmp_path: Path, content: str) -> None:
-    clock = ManualClock()
-    async with house(tmp_path, clock) as it:
-        await it.remember(it.files[0])
-        clock.advance(25 * HOUR_S)
-        it.state.write_text(content)
-        await it.rounds.go()
-        assert await it.layers(it.files[0]) == [Layer.INSIGHTS]
-
-
-async def test_one_damaged_memory_stops_no_other(tmp_path: Path) -> None:
+async def test_one_damaged_memory_stops_no_other_but_is_told_of(tmp_path: Path) -> None:
     clock = ManualClock()
     async with house(tmp_path, clock) as it:
         it.files[0].parent.mkdir(parents=True)
         it.files[0].write_bytes(b"no database" * 1000)
         await it.remember(it.files[1])
         clock.advance(25 * HOUR_S)
-        await it.rounds.go()
+        with pytest.raises(MemoryError, match="1 of 2 memories failed"):
+            await it.rounds.promote()
         assert await it.layers(it.files[1]) == [Layer.INSIGHTS]
