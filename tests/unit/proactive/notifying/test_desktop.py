@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jeepney import HeaderFields, new_method_return
+from jeepney import HeaderFields, Message, new_method_return
 from jeepney.io.asyncio import DBusConnection
 
+from ruster.core.errors import JobError
 from ruster.core.notices import Choice, Notification, Urgency
 from ruster.core.tasks import spawn
 from ruster.proactive.notifying.bus import Bus, Call, Signal
@@ -175,6 +176,7 @@ async def test_what_is_forged_does_arrive(bus: PrivateBus, server: DesktopServer
             link = desktop._link
             assert link is not None
             link._pressed(forged.sender, *body)
+            await asyncio.sleep(0)
             assert presses.heard == []
             link._pressed(server._connection.unique_name, *body)
             assert await presses.first() == "approve"
@@ -189,23 +191,29 @@ async def _name_of(desktop: Desktop) -> str:
     return desktop._link._bus.name
 
 
-async def _echo(connection: DBusConnection, to: str, desktop: Desktop) -> None:
-    """Return when what a connection has sent to us was looked at."""
+async def _echo(
+    connection: DBusConnection, to: str, desktop: Desktop, *messages: Message
+) -> list[tuple[str, int]]:
+    """Send messages; return what was heard until all that the connection has sent was looked at."""
     assert desktop._link is not None
     arrived = asyncio.Event()
+    heard: list[tuple[str, int]] = []
     real = desktop._link._pressed
 
     def watch(sender: str, number: int, button: str | None) -> None:
         if number == 4_000_000:
             arrived.set()
         else:
+            heard.append((sender, number))
             real(sender, number, button)
 
     desktop._link._pressed = watch
-    await connection.send(signal_of("NotificationClosed", "uu", (4_000_000, 2), to))
+    for message in (*messages, signal_of("NotificationClosed", "uu", (4_000_000, 2), to)):
+        await connection.send(message)
     async with asyncio.timeout(20):
         await arrived.wait()
     desktop._link._pressed = real
+    return heard
 
 
 async def test_a_reply_of_another_program_is_no_reply(bus: PrivateBus) -> None:
@@ -342,6 +350,21 @@ async def test_without_a_bus_nothing_is_shown(folder: Path) -> None:
         await desktop.aclose()
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"hello", b"REJECTED EXTERNAL\r\n", b"OK \r\nmore", b"x" * 99_999]
+)
+async def test_what_is_no_bus_is_left_alone(folder: Path, said: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, folder / "bus"):
+        desktop = Desktop(f"unix:path={folder / 'bus'}")
+        assert not await desktop.notify(ASK)
+        assert not await desktop.can_ask()
+        await desktop.aclose()
+
+
 async def test_without_the_library_nothing_is_shown(
     bus: PrivateBus, server: DesktopServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,6 +467,39 @@ async def test_a_stalled_bus_is_given_up_and_used_again(
     await desktop.aclose()
 
 
+async def test_answers_that_never_come_are_waited_for_up_to_a_bound(
+    bus: PrivateBus, server: DesktopServer
+) -> None:
+    desktop = Desktop(bus.address, timeout_s=0.02)
+    while not await desktop.can_ask():
+        pass
+    server.mute = True
+    count = 0
+    while len(server._held) < 70:
+        assert not await desktop.notify(Notification(str(count := count + 1), ""))
+    assert desktop._link is not None
+    assert desktop._link._bus is not None
+    assert len(desktop._link._bus._unanswered) == 64
+    await server.speak()
+    assert len(await server.taken_away(64)) == 64
+    await desktop.aclose()
+
+
+async def test_what_a_stalled_bus_is_sent_is_bounded(bus: PrivateBus) -> None:
+    connection = await Bus.connect(bus.address, lambda signal: None)
+    call = Call("org.example.Nobody", PATH, NAME, "Notify", "s", ("x" * 4096,))
+    bus.send(signal.SIGSTOP)
+    try:
+        for _ in range(1000):
+            connection.post(call)
+        assert connection._writer.transport.get_write_buffer_size() < 300_000
+        with pytest.raises(JobError, match="does not listen"):
+            await connection.call(call)
+        await connection.aclose()
+    finally:
+        bus.send(signal.SIGCONT)
+
+
 async def test_too_many_at_once_are_refused(bus: PrivateBus, server: DesktopServer) -> None:
     desktop = Desktop(bus.address, timeout_s=1)
     assert await desktop.can_ask()
@@ -471,10 +527,13 @@ async def test_large_and_odd_messages_of_strangers_are_passed_over(
     assert await desktop.notify(ASK, presses)
     async with stranger(bus.address) as other:
         name = await _name_of(desktop)
-        await other.send(signal_of("ActionInvoked", "us", (1, "x" * 3_000_000), name))
-        await other.send(signal_of("ActionInvoked", "as", (["x"],), name))
-        await other.send(signal_of("ActionInvoked", "", (), name))
-        await _echo(other, name, desktop)
+        odd = (
+            signal_of("ActionInvoked", "us", (1, "x" * 3_000_000), name),
+            signal_of("ActionInvoked", "as", (["x"],), name),
+            signal_of("ActionInvoked", "", (), name),
+            signal_of("ActionInvoked", "us", (7, "x" * 1000), name),
+        )
+        assert await _echo(other, name, desktop, *odd) == [(other.unique_name, 7)]
     assert desktop._link is not None
     assert not desktop._link.closed
     await server.press(1, server.seen[0].button("Approve"))
