@@ -104,7 +104,7 @@ def _by_itself(said: _Said, now: float, zone: ZoneInfo) -> Schedule:
             raise Unread("a time from now and another one contradict each other")
         return _from_now(piece, said if timed else None, now, zone)
     if rest or timed:
-        raise Unread("it says more than one thing about when; say it in two jobs")
+        raise Unread('"every so often" or a moment bears no day or time beside it')
     if isinstance(piece, Interval):
         return _again_after(piece.amount, now)
     return At(_coming(piece.due, now))

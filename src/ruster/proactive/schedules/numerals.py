@@ -49,7 +49,7 @@ def amount_of(number: str, numbers: Mapping[str, float], unit: Unit) -> Amount:
     if value is None:
         value = float(number.replace(",", "."))
     name, size = unit
-    if not value.is_integer():
+    if value % 1:
         if name == "months":
             raise Unread("a part of a month or a year is no certain time")
         if name == "days":
