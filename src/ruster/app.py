@@ -172,7 +172,7 @@ class Daemon:
         await self._stack.aclose()
 
     async def _close(self) -> None:
-        """Stop in order: no new clients, running answers end, clients are told, all is closed."""
+        """Stop in order: no new clients and jobs, running answers end, all is closed."""
         _log.info("stopping")
         await self._notifier.stopping()
         self.listener.stop_accepting()
@@ -180,6 +180,7 @@ class Daemon:
             encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
         await cancel_and_wait(self._resuming)
+        await self.proactive.aclose()  # what it has begun goes on after the next start
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
         _log.info("stopped")
@@ -239,6 +240,9 @@ class Daemon:
             web=self.tools.web,
             models=self._models,
             maintenance=maintenance,
+            approvals=self.trust.approvals,
+            attended=lambda key: self.store.is_attended(key),
+            environment=self._given.environment,
             clock=self._given.clock,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)

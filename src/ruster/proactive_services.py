@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from ruster.core.messages import ToolCall
 from ruster.core.ports import ChatModels, WebFetcher
 from ruster.core.tasks import spawn
 from ruster.core.tools import Answered, Toolbox, ToolCommands, TurnScope
+from ruster.notice_services import NoticeServices
+from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
     from ruster.proactive.building import BuildParts, Jobs
@@ -41,6 +44,9 @@ class ProactiveParts:
     web: WebFetcher
     models: ChatModels
     maintenance: Mapping[str, Callable[[], Awaitable[str]]]
+    approvals: Approvals
+    attended: Callable[[str], bool]
+    environment: Mapping[str, str]
     clock: Clock
 
 
@@ -52,6 +58,9 @@ class ProactiveServices:
         self._paths = paths
         self._parts = parts
         self._opening: asyncio.Task[Jobs] | None = None
+        self._notices = NoticeServices(
+            settings.proactive.notify, parts.environment, parts.approvals, parts.attended
+        )
 
     def start(self) -> None:
         """Do what is due from now on."""
@@ -59,14 +68,11 @@ class ProactiveServices:
             self._open()
 
     async def aclose(self) -> None:
-        """End what runs, and close the file."""
-        if self._opening is None:
-            return
-        try:
-            jobs = await self._opening
-        except RusterError:
-            return
-        await jobs.aclose()
+        """End what runs, close the file, show no more notifications."""
+        if self._opening is not None:
+            with suppress(RusterError):
+                await (await self._opening).aclose()
+        await self._notices.aclose()
 
     async def jobs(self) -> JobService:
         """Return what makes and shows jobs; raises JobError or StorageError."""
@@ -102,6 +108,7 @@ class ProactiveServices:
         from ruster.proactive.building import BuildParts
 
         parts = self._parts
+        self._notices.open()
         return BuildParts(
             settings=self._settings.proactive,
             times=self._settings.scheduler,
@@ -114,6 +121,7 @@ class ProactiveServices:
             models=parts.models,
             maintenance=parts.maintenance,
             clock=parts.clock,
+            notices=self._notices.spoken,
         )
 
 

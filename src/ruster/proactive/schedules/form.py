@@ -64,7 +64,7 @@ def schedule_from(form: Mapping[str, Any], now: float, zone: str) -> Schedule:
 def _at(form: Mapping[str, Any], now: float, zone: str) -> At:
     names = ("year", "month", "day", "hour", "minute")
     try:
-        wall = datetime(*(_number(form, name) for name in names))  # noqa: DTZ001
+        wall = datetime(*(_number(form, name) for name in names))
         return At(_coming(moment_of(wall, zone_of(zone)), now))
     except ValueError:
         raise _invalid("the model filled in a date that does not exist") from None
