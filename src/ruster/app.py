@@ -284,6 +284,7 @@ class Daemon:
             connections=lambda: self.listener.connections,
             local_models=self.services.loaded,
             budget=self._budget,
+            proactive=self.proactive.summary,
         )
         live = self._live_settings()
         cases = UseCases(

@@ -16,7 +16,7 @@ import structlog
 
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
-from ruster.core.clock import Clock
+from ruster.core.clock import Clock, rfc3339
 from ruster.core.errors import RusterError
 from ruster.core.inbox import SessionInbox
 from ruster.core.messages import ToolCall
@@ -24,6 +24,7 @@ from ruster.core.ports import ChatModels, WebFetcher
 from ruster.core.tasks import spawn
 from ruster.core.tools import Answered, Toolbox, ToolCommands, TurnScope
 from ruster.notice_services import NoticeServices
+from ruster.protocol.events import ProactiveSummary
 from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
@@ -77,6 +78,25 @@ class ProactiveServices:
     async def jobs(self) -> JobService:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
+
+    async def summary(self) -> ProactiveSummary | None:
+        """Tell how it stands, if the jobs are at hand."""
+        if self._opening is None:
+            return None
+        try:
+            service = await self.jobs()
+            counts = await service.counts()
+            today = await service.tokens_today()
+        except RusterError:
+            return None
+        return ProactiveSummary(
+            jobs=counts.jobs,
+            enabled=counts.enabled,
+            due=None if counts.next_fires is None else rfc3339(counts.next_fires),
+            tokens_idle=service.idle_tokens,
+            tokens_today=today,
+            tokens_per_day=service.tokens_a_day,
+        )
 
     async def forget(self, session_key: str) -> None:
         """Remove the jobs of a session that goes; see ``core.ports.SessionState``."""

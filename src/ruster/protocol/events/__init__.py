@@ -28,6 +28,7 @@ from ruster.protocol.events.daemon import (
     DoctorReport,
     LoadedModelSummary,
     Pong,
+    ProactiveSummary,
     StatusReport,
 )
 from ruster.protocol.events.job import (
@@ -183,6 +184,7 @@ __all__ = [
     "PastValue",
     "Pong",
     "Proactive",
+    "ProactiveSummary",
     "ProgressEvent",
     "Question",
     "ReceiptSummary",
