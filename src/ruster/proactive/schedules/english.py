@@ -158,6 +158,7 @@ ENGLISH: Language = (
     (pattern(rf"at ({_HOURS})(?: o'?clock)?"), lambda it: [clock(_WORDS.hour(it[1]))]),
     (pattern(rf"({_HOURS}) o'?clock"), lambda it: [clock(_WORDS.hour(it[1]))]),
     (pattern(r"and(?= (?:at )?[0-9]{1,2}(?:[:.][0-9]{2}| ?[ap]\.?m))"), lambda _: []),
+    (pattern(r"tonight at midnight"), lambda _: [DayOffset(0), MIDNIGHT]),
     (pattern(r"tonight"), lambda _: [DayOffset(0), NIGHT]),
     (
         pattern(r"(?:this) (morning|afternoon|evening)"),
