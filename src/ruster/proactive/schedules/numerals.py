@@ -13,9 +13,9 @@ from ruster.proactive.schedules.pieces import (
     Language,
     Moment,
     Part,
+    Pattern,
     Piece,
     Unread,
-    pattern,
 )
 
 __all__ = [
@@ -96,7 +96,7 @@ def _iso(match: re.Match[str]) -> Sequence[Piece]:
 
 ISO: Language = (
     (
-        pattern(
+        Pattern(
             r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
             r"(?:(?:t|,? (?:at |um )?)([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]{1,9})?)?"
             r" ?(z|[+-][0-9]{2}:?[0-9]{2})?)?"
