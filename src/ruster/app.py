@@ -25,7 +25,8 @@ from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
 from ruster.core.clock import Clock, SystemClock
-from ruster.core.errors import RusterError
+from ruster.core.errors import RusterError, SessionError
+from ruster.core.inbox import SessionInbox, Spoken, TurnReport
 from ruster.core.ports import Provider, SessionState
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.handlers.approval import ApprovalHandlers
@@ -35,11 +36,15 @@ from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
+from ruster.proactive.servers.servers import EventServers, ServerParts
+from ruster.proactive.servers.settings import ServerSettings
+from ruster.proactive.servers.tools import ServerTools
 from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
@@ -65,6 +70,7 @@ __all__ = ["Daemon", "Installation"]
 
 _log = structlog.stdlib.get_logger("ruster.app")
 _MAX_DESCRIPTORS = 65536
+_NO_INBOX = "sessions take no events"
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,19 @@ class _Kept:
     async def forget(self, session_key: str) -> None:
         for part in self.parts:
             await part.forget(session_key)
+
+
+class _NoInbox(SessionInbox):
+    """Takes nothing."""
+
+    async def tell(self, spoken: Spoken) -> bool:
+        raise SessionError(_NO_INBOX)
+
+    async def note(self, spoken: Spoken) -> None:
+        raise SessionError(_NO_INBOX)
+
+    async def ask(self, spoken: Spoken, *, max_tokens: int = 0, timeout_s: float = 0) -> TurnReport:
+        raise SessionError(_NO_INBOX)
 
 
 class Daemon:
@@ -129,6 +148,17 @@ class Daemon:
             installation.clock,
             self._folder_of,
         )
+        self.servers = EventServers(
+            ServerSettings(),
+            ServerParts(
+                folder=installation.paths.data / "servers",
+                state_file=installation.paths.state / "servers.json",
+                inbox=_NoInbox(),
+                clock=installation.clock,
+                disk=installation.disk,
+                uid=os.geteuid(),
+            ),
+        )
         self.tools = self._build_tools()
         self.store, counts = self._build_store()
         self.listener = self._build_listener(counts)
@@ -145,6 +175,8 @@ class Daemon:
             await self.trust.open()
             stack.callback(self.trust.close)
             _allow_many_descriptors()
+            stack.push_async_callback(self.servers.aclose)
+            await self.servers.start()
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
@@ -218,6 +250,7 @@ class Daemon:
             asker=conversing,
             memory=self.memory.service if self._settings.memory.enabled else None,
             protected=self._given.paths.own,
+            sources=(ServerTools(self.servers),),
         )
         return ToolServices(self._settings, parts)
 
@@ -243,7 +276,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust, self.memory.service)),
+            state=_Kept((self.services, self.trust, self.memory.service, self.servers)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -276,6 +309,7 @@ class Daemon:
                 given.paths.data / "backups" / "memory",
                 given.clock,
             ),
+            server=ServerHandlers(self.store, self.servers, given.clock),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

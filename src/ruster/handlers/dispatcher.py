@@ -14,6 +14,7 @@ from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
@@ -37,6 +38,7 @@ class UseCases:
     skill: SkillHandlers
     tool: ToolHandlers
     memory: MemoryHandlers
+    server: ServerHandlers
 
 
 class Dispatcher:
@@ -102,6 +104,12 @@ class Dispatcher:
             commands.ApprovalList: cases.approval.list,
             commands.Approve: cases.approval.approve,
             commands.Reject: cases.approval.reject,
+            commands.ServerList: cases.server.list,
+            commands.ServerGet: cases.server.get,
+            commands.ServerAttach: cases.server.attach,
+            commands.ServerDetach: cases.server.detach,
+            commands.ServerSend: cases.server.send,
+            commands.ServerSubscribe: cases.server.subscribe,
         }
 
     async def __call__(

@@ -62,6 +62,15 @@ from ruster.protocol.commands.model import (
     ModelShow,
     ModelVerify,
 )
+from ruster.protocol.commands.server import (
+    EventMode,
+    ServerAttach,
+    ServerDetach,
+    ServerGet,
+    ServerList,
+    ServerSend,
+    ServerSubscribe,
+)
 from ruster.protocol.commands.session import (
     Attach,
     Cancel,
@@ -105,6 +114,7 @@ __all__ = [
     "Delete",
     "Detach",
     "Doctor",
+    "EventMode",
     "History",
     "ImportSource",
     "ListSessions",
@@ -144,6 +154,12 @@ __all__ = [
     "Reject",
     "Send",
     "SendMode",
+    "ServerAttach",
+    "ServerDetach",
+    "ServerGet",
+    "ServerList",
+    "ServerSend",
+    "ServerSubscribe",
     "SessionCommand",
     "SkillAdd",
     "SkillBan",
@@ -218,6 +234,12 @@ Command = (
     | ApprovalList
     | Approve
     | Reject
+    | ServerList
+    | ServerGet
+    | ServerAttach
+    | ServerDetach
+    | ServerSend
+    | ServerSubscribe
     | Ping
 )
 
@@ -281,6 +303,12 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ApprovalList,
         Approve,
         Reject,
+        ServerList,
+        ServerGet,
+        ServerAttach,
+        ServerDetach,
+        ServerSend,
+        ServerSubscribe,
         Ping,
     )
 }
