@@ -131,8 +131,6 @@ class KnownServer:
                 await self._stay(link)
             except LinkEnded as end:
                 self._ended(end)
-            finally:
-                self._settled.set()
 
     async def _stay(self, link: Link) -> None:
         """Read what a connected server sends until that ends; raises LinkEnded."""
@@ -162,16 +160,17 @@ class KnownServer:
         self._error = end.reason
         if end.guilty:
             self._pauses.after_fault()
-            self.state = ServerState.QUARANTINED
             _log.warning("event_server_quarantined", server=self.name, why=end.reason)
         else:
             self._pauses.after_failure()
-            self.state = ServerState.WAITING
             _log.info("event_server_lost", server=self.name, why=end.reason)
 
     async def _pause(self) -> None:
         """Wait until the server may be tried again."""
         while (left_s := self._pauses.left_s) > 0:
+            waits = ServerState.QUARANTINED if self._pauses.quarantined else ServerState.WAITING
+            self.state = waits
+            self._settled.set()
             self._now.clear()
             try:
                 async with asyncio.timeout(left_s):
