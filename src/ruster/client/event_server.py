@@ -35,6 +35,9 @@ MAX_LINE_BYTES = 64 * 1024
 _BACKLOG = 16
 _MAX_RUNNING = 8
 _STALL_S = 10.0
+_CLOSE_S = 1.0
+_ACCEPT_STEPS = 5
+"""Steps of the loop until a connection that was just accepted has come to us."""
 _FOLDER = Path(".var/app/ruster/servers")
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
@@ -94,11 +97,13 @@ class EventServer:
         hello = {"type": "hello", "name": name, "description": description, "tools": offered}
         self._hello = _encode(hello)
         self._missed: deque[bytes] = deque(maxlen=_BACKLOG)
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._greeted: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.AbstractServer | None = None
         self._inode: tuple[int, int] | None = None
         self._connected = asyncio.Event()
+        self._closing = False
 
     async def __aenter__(self) -> EventServer:
         sock = await asyncio.to_thread(self._listen)
@@ -115,10 +120,18 @@ class EventServer:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self._closing = True
         self._remove()
+        for _ in range(_ACCEPT_STEPS):
+            await asyncio.sleep(0)
         await cancel_and_wait(*self._tasks)
-        for writer in tuple(self._writers):
+        for writer in tuple(self._open):
             writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(
+                    *(writer.wait_closed() for writer in self._open), return_exceptions=True
+                )
 
     async def emit(self, payload: Any, session_id: str | None = None) -> None:
         """Bring an event: anything JSON can carry, for all sessions or for the one named.
@@ -127,9 +140,9 @@ class EventServer:
         (``line_too_long``, ``invalid_json``).
         """
         line = _encode({"type": "event", "payload": payload, "session_id": session_id})
-        if not self._writers:
+        if not self._greeted:
             self._missed.append(line)
-        for writer in tuple(self._writers):
+        for writer in tuple(self._greeted):
             await self._write(writer, line)
 
     async def connected(self) -> None:
@@ -157,6 +170,10 @@ class EventServer:
                 self.path.unlink()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
         self._begin(self._serve(reader, writer), f"{self.name} connection")
 
     def _begin(self, work: Any, name: str) -> None:
@@ -169,7 +186,7 @@ class EventServer:
         writer.write(self._hello)
         writer.writelines(self._missed)
         self._missed.clear()
-        self._writers.add(writer)
+        self._greeted.add(writer)
         self._connected.set()
         lines = LineBuffer(MAX_LINE_BYTES)
         try:
@@ -181,10 +198,13 @@ class EventServer:
         except OSError:
             pass
         finally:
-            self._writers.discard(writer)
-            if not self._writers:
+            self._greeted.discard(writer)
+            if not self._greeted:
                 self._connected.clear()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self._open.discard(writer)
 
     async def _handle(
         self, writer: asyncio.StreamWriter, line: bytes | TooLong, slots: asyncio.Semaphore
