@@ -36,8 +36,7 @@ _BACKLOG = 16
 _MAX_RUNNING = 8
 _STALL_S = 10.0
 _CLOSE_S = 1.0
-_ACCEPT_STEPS = 5
-"""Steps of the loop until a connection that was just accepted has come to us."""
+_LOOP_STEPS = 5
 _FOLDER = Path(".var/app/ruster/servers")
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
@@ -122,8 +121,7 @@ class EventServer:
         self._server.close()
         self._closing = True
         self._remove()
-        for _ in range(_ACCEPT_STEPS):
-            await asyncio.sleep(0)
+        await _let_the_loop_settle()
         await cancel_and_wait(*self._tasks)
         for writer in tuple(self._open):
             writer.close()
@@ -132,6 +130,7 @@ class EventServer:
                 await asyncio.gather(
                     *(writer.wait_closed() for writer in self._open), return_exceptions=True
                 )
+        await _let_the_loop_settle()
 
     async def emit(self, payload: Any, session_id: str | None = None) -> None:
         """Bring an event: anything JSON can carry, for all sessions or for the one named.
@@ -202,9 +201,7 @@ class EventServer:
             if not self._greeted:
                 self._connected.clear()
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-            self._open.discard(writer)
+        self._open.discard(writer)
 
     async def _handle(
         self, writer: asyncio.StreamWriter, line: bytes | TooLong, slots: asyncio.Semaphore
@@ -245,6 +242,12 @@ class EventServer:
                 await writer.drain()
         except (OSError, TimeoutError):
             writer.transport.abort()
+
+
+async def _let_the_loop_settle() -> None:
+    """Return when connections accepted a moment ago have come to us, and closed ones are gone."""
+    for _ in range(_LOOP_STEPS):
+        await asyncio.sleep(0)
 
 
 def _request(line: bytes) -> dict[str, Any] | None:
