@@ -118,10 +118,13 @@ class EventServer:
         traceback: TracebackType | None,
     ) -> None:
         assert self._server is not None
-        self._server.close()
         self._closing = True
         self._remove()
+        # Closing a server that is accepting would leak the connection: first stop, then close.
+        for sock in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
         await _let_the_loop_settle()
+        self._server.close()
         await cancel_and_wait(*self._tasks)
         for writer in tuple(self._open):
             writer.close()
