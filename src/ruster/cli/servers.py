@@ -13,6 +13,7 @@ import typer
 
 from ruster.cli.location import socket_path
 from ruster.cli.options import DEFAULT_SESSION, JsonOption, SessionOption, SocketOption
+from ruster.cli.question import safe
 from ruster.cli.request import ensure_session, request
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import printable, write_line
@@ -45,7 +46,7 @@ def list_servers(socket: SocketOption = None, as_json: JsonOption = False) -> No
     listed = request(socket, events.ServerListing, "server_list", as_json)
     if listed is not None:
         rows = [
-            (it.server, it.state, str(it.sessions), it.error or it.description)
+            (it.server, it.state, str(it.sessions), safe(it.error or it.description))
             for it in listed.servers
         ]
         print_rows(("Server", "State", "Sessions", "What it says, or what is wrong"), rows)
@@ -71,9 +72,9 @@ def get(name: _Name, socket: SocketOption = None, as_json: JsonOption = False) -
     }
     for what, value in facts.items():
         if value:
-            print(f"{what}: {printable(value)}")
+            print(f"{what}: {safe(value)}")
     for one in report.attachments:
-        print(printable(f"Session: {one.session_id} ({_counts(one)})"))
+        print(f"Session: {safe(one.session_id)} ({safe(_counts(one))})")
 
 
 def attach(

@@ -99,7 +99,7 @@ class EventServer:
         self._open: set[asyncio.StreamWriter] = set()
         self._greeted: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.AbstractServer | None = None
+        self._server: asyncio.Server | None = None
         self._inode: tuple[int, int] | None = None
         self._connected = asyncio.Event()
         self._closing = False
