@@ -35,11 +35,15 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
+from ruster.proactive.servers.delivery import RateLimited
+from ruster.proactive.servers.servers import EventServers, ServerParts
+from ruster.proactive.servers.tools import ServerTools
 from ruster.proactive_services import (
     ChainedCommands,
     LateReminders,
@@ -133,6 +137,18 @@ class Daemon:
             installation.clock,
             self._folder_of,
         )
+        self.servers = EventServers(
+            self._settings.proactive.servers,
+            ServerParts(
+                folder=installation.paths.data / "servers",
+                state_file=installation.paths.state / "servers.json",
+                inbox=Inbox(lambda: self.store),
+                limited=self._tell_limited,
+                clock=installation.clock,
+                disk=installation.disk,
+                uid=os.geteuid(),
+            ),
+        )
         self.tools = self._build_tools()
         self.proactive = self._build_proactive()
         self.store, counts = self._build_store()
@@ -151,6 +167,8 @@ class Daemon:
             await self.trust.open()
             stack.callback(self.trust.close)
             _allow_many_descriptors()
+            stack.push_async_callback(self.servers.aclose)
+            await self.servers.start()
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
@@ -226,6 +244,7 @@ class Daemon:
             memory=self.memory.service if self._settings.memory.enabled else None,
             reminders=LateReminders(lambda: self.proactive),
             protected=self._given.paths.own,
+            sources=(ServerTools(self.servers),),
         )
         return ToolServices(self._settings, parts)
 
@@ -246,6 +265,10 @@ class Daemon:
             clock=self._given.clock,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
+
+    def _tell_limited(self, limited: RateLimited) -> None:
+        """Say in a session that a server brings more than it may."""
+        self.store.notice(limited.owner, limited.session_id, "rate_limited", limited.message)
 
     def _folder_of(self, session_key: str) -> Path:
         owner, _, session_id = session_key.partition("/")
@@ -269,7 +292,9 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust, self.memory.service, self.proactive)),
+            state=_Kept(
+                (self.services, self.trust, self.memory.service, self.proactive, self.servers)
+            ),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -304,6 +329,7 @@ class Daemon:
                 given.paths.data / "backups" / "memory",
                 given.clock,
             ),
+            server=ServerHandlers(self.store, self.servers, given.clock),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

@@ -74,6 +74,15 @@ from ruster.protocol.commands.model import (
     ModelShow,
     ModelVerify,
 )
+from ruster.protocol.commands.server import (
+    EventMode,
+    ServerAttach,
+    ServerDetach,
+    ServerGet,
+    ServerList,
+    ServerSend,
+    ServerSubscribe,
+)
 from ruster.protocol.commands.session import (
     Attach,
     Cancel,
@@ -117,6 +126,7 @@ __all__ = [
     "Delete",
     "Detach",
     "Doctor",
+    "EventMode",
     "History",
     "ImportSource",
     "JobAdd",
@@ -166,6 +176,12 @@ __all__ = [
     "Reject",
     "Send",
     "SendMode",
+    "ServerAttach",
+    "ServerDetach",
+    "ServerGet",
+    "ServerList",
+    "ServerSend",
+    "ServerSubscribe",
     "SessionCommand",
     "SkillAdd",
     "SkillBan",
@@ -249,6 +265,12 @@ Command = (
     | ApprovalList
     | Approve
     | Reject
+    | ServerList
+    | ServerGet
+    | ServerAttach
+    | ServerDetach
+    | ServerSend
+    | ServerSubscribe
     | Ping
 )
 
@@ -321,6 +343,12 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ApprovalList,
         Approve,
         Reject,
+        ServerList,
+        ServerGet,
+        ServerAttach,
+        ServerDetach,
+        ServerSend,
+        ServerSubscribe,
         Ping,
     )
 }
