@@ -21,7 +21,7 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 
 
 class _Frame(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, defer_build=True)
 
 
 class OfferedTool(_Frame):
