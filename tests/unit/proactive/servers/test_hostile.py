@@ -46,7 +46,7 @@ async def beside(folder: Path, behave: Behaviour, **settings: Any) -> AsyncItera
         yield it
         await good.emit("still here")
         async with asyncio.timeout(10):
-            while "Background Event: still here" not in it.inbox.texts("of-good"):
+            while "still here" not in it.inbox.texts("of-good"):
                 await asyncio.sleep(0.01)
         assert await it.servers.send("good", None, "ping") == "ping"
         assert (await it.servers.get("good")).connections == 1

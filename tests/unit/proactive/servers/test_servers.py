@@ -35,7 +35,7 @@ async def test_an_event_comes_in_the_way_of_its_session(folder: Path) -> None:
         await it.inbox.until(3)
         said = {(way, spoken.session_id): spoken for way, spoken in it.inbox.spoken}
         assert {key: spoken.text for key, spoken in said.items()} == {
-            ("note", "next"): 'Background Event: {"from":"anna"}',
+            ("note", "next"): '{"from":"anna"}',
             ("tell", "told"): '{"from":"anna"}',
             ("ask", "asked"): 'Background Event: {"from":"anna"}',
         }
@@ -55,8 +55,8 @@ async def test_an_event_for_one_session_goes_to_no_other(folder: Path) -> None:
         await mail.emit("for nobody", session_id="c")
         await mail.emit("for all")
         await it.inbox.until(3)
-        assert it.inbox.texts("a") == ["Background Event: for all"]
-        assert it.inbox.texts("b") == ["Background Event: for b", "Background Event: for all"]
+        assert it.inbox.texts("a") == ["for all"]
+        assert it.inbox.texts("b") == ["for b", "for all"]
         assert it.inbox.texts("c") == []
 
 
