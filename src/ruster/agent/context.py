@@ -104,8 +104,9 @@ def shortened(turn: TurnMessages, tokens: int) -> list[Message]:
 
 def size_bytes(message: Message) -> int:
     """Return a message's size: its text, and its calls with their arguments."""
-    size = len(message.content.encode(errors="replace"))
-    if message.tool_calls:  # rare, and this runs over the whole conversation in every turn
+    text = message.content  # this runs over the whole conversation, several times in every turn
+    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
+    if message.tool_calls:
         size += sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
     return size
 
