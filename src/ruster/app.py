@@ -33,7 +33,6 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
-from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -216,7 +215,7 @@ class Daemon:
             skills=self.skills,
             conversation=conversing,
             asker=conversing,
-            memory=self.memory.service if self._settings.memory.enabled else None,
+            memory=self.memory.late if self._settings.memory.enabled else None,
             protected=self._given.paths.own,
         )
         return ToolServices(self._settings, parts)
@@ -234,7 +233,7 @@ class Daemon:
             clock=given.clock,
             skills=self.skills,
             commands=self.tools.texts,
-            memory=self.memory.service,
+            memory=self.memory.late,
         )
         parts = SessionParts(
             agent=agent,
@@ -243,7 +242,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust, self.memory.service)),
+            state=_Kept((self.services, self.trust, self.memory.late)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -269,13 +268,7 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
-            memory=MemoryHandlers(
-                self.store,
-                self.memory.service,
-                settings.memory,
-                given.paths.data / "backups" / "memory",
-                given.clock,
-            ),
+            memory=lambda: self.memory.handlers(self.store),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
-from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.protocol import commands
+
+if TYPE_CHECKING:
+    from ruster.handlers.memory.handlers import MemoryHandlers
 
 __all__ = ["Dispatcher", "UseCases"]
 
@@ -26,7 +28,7 @@ _Handler = Callable[[Caller, Any], Awaitable["asyncio.Future[None] | None"]]
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """One object per family of commands."""
+    """One object per family of commands; that of the memory is made when its first one comes."""
 
     session: SessionHandlers
     daemon: DaemonHandlers
@@ -36,13 +38,14 @@ class UseCases:
     approval: ApprovalHandlers
     skill: SkillHandlers
     tool: ToolHandlers
-    memory: MemoryHandlers
+    memory: Callable[[], Awaitable[MemoryHandlers]]
 
 
 class Dispatcher:
     """Runs the use-case of a command."""
 
     def __init__(self, cases: UseCases) -> None:
+        self._memory = cases.memory
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
             commands.Send: cases.session.send,
@@ -74,28 +77,6 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
-            commands.MemorySearch: cases.memory.records.search,
-            commands.MemoryAdd: cases.memory.adding.add,
-            commands.MemoryList: cases.memory.records.newest,
-            commands.MemoryShow: cases.memory.records.show,
-            commands.MemoryEdit: cases.memory.records.edit,
-            commands.MemoryForget: cases.memory.forgetting.forget,
-            commands.MemoryPin: cases.memory.records.pin,
-            commands.MemoryPromote: cases.memory.moves.promote,
-            commands.MemoryLog: cases.memory.moves.log,
-            commands.MemoryUndo: cases.memory.moves.undo,
-            commands.MemoryStats: cases.memory.records.stats,
-            commands.MemoryExport: cases.memory.adding.export,
-            commands.MemoryImport: cases.memory.adding.take_in,
-            commands.MemoryBackup: cases.memory.files.back_up,
-            commands.MemoryBackups: cases.memory.files.list,
-            commands.MemoryBackupRemove: cases.memory.files.remove,
-            commands.MemoryRestore: cases.memory.files.restore,
-            commands.MemoryReindex: cases.memory.files.reindex,
-            commands.MemorySet: cases.memory.facts.set,
-            commands.MemoryGet: cases.memory.facts.get,
-            commands.MemoryDelete: cases.memory.facts.delete,
-            commands.MemoryKeys: cases.memory.facts.keys,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,
@@ -108,4 +89,33 @@ class Dispatcher:
         self, caller: Caller, command: commands.CommandBase
     ) -> asyncio.Future[None] | None:
         """Handle a command; return a future of what it set going. Raises RusterError."""
+        if type(command) not in self._handlers:
+            self._handlers |= _of_memory(await self._memory())
         return await self._handlers[type(command)](caller, command)
+
+
+def _of_memory(cases: MemoryHandlers) -> dict[type[commands.CommandBase], _Handler]:
+    return {
+        commands.MemorySearch: cases.records.search,
+        commands.MemoryAdd: cases.adding.add,
+        commands.MemoryList: cases.records.newest,
+        commands.MemoryShow: cases.records.show,
+        commands.MemoryEdit: cases.records.edit,
+        commands.MemoryForget: cases.forgetting.forget,
+        commands.MemoryPin: cases.records.pin,
+        commands.MemoryPromote: cases.moves.promote,
+        commands.MemoryLog: cases.moves.log,
+        commands.MemoryUndo: cases.moves.undo,
+        commands.MemoryStats: cases.records.stats,
+        commands.MemoryExport: cases.adding.export,
+        commands.MemoryImport: cases.adding.take_in,
+        commands.MemoryBackup: cases.files.back_up,
+        commands.MemoryBackups: cases.files.list,
+        commands.MemoryBackupRemove: cases.files.remove,
+        commands.MemoryRestore: cases.files.restore,
+        commands.MemoryReindex: cases.files.reindex,
+        commands.MemorySet: cases.facts.set,
+        commands.MemoryGet: cases.facts.get,
+        commands.MemoryDelete: cases.facts.delete,
+        commands.MemoryKeys: cases.facts.keys,
+    }

@@ -8,17 +8,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.memory.memories import Memories
 from ruster.memory.upkeep.settings import UpkeepSettings
 
-__all__ = ["Rounds"]
+if TYPE_CHECKING:
+    from ruster.memory.store import MemoryStore
+
+__all__ = ["Lend", "Rounds"]
+
+Lend = Callable[[Path], "AbstractAsyncContextManager[MemoryStore]"]
+"""Lends a memory by its file, as ``Memories.lend`` does."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
 _LOOK_S = 600.0
@@ -31,13 +38,13 @@ class Rounds:
 
     def __init__(
         self,
-        memories: Memories,
+        lend: Lend,
         files: Callable[[], Iterable[Path]],
         state: Path,
         settings: UpkeepSettings,
         clock: Clock,
     ) -> None:
-        self._memories = memories
+        self._lend = lend
         self._files = files
         self._state = state
         self._settings = settings
@@ -76,7 +83,7 @@ class Rounds:
             await self.go()
 
     async def _visit(self, file: Path, *, promote: bool, vacuum: bool) -> None:
-        async with self._memories.lend(file) as store:
+        async with self._lend(file) as store:
             upkeep = store.upkeep(self._settings)
             if promote and (moved := await upkeep.promote()):
                 _log.info("memory_promoted", file=str(file), moved=dict(moved))

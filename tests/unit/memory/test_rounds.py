@@ -25,7 +25,8 @@ class House:
         self.files = [self.memories.owner_file(owner) for owner in (1, 2)]
         self.state = folder / "rounds.json"
         settings = UpkeepSettings()
-        self.rounds = Rounds(self.memories, lambda: self.files, self.state, settings, clock)
+        lend = self.memories.lend
+        self.rounds = Rounds(lend, lambda: self.files, self.state, settings, clock)
 
     async def remember(self, file: Path) -> None:
         async with self.memories.lend(file) as store:
