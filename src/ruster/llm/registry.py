@@ -30,7 +30,7 @@ ENTRY_POINTS = "ruster.providers"
 
 BUILTIN = {
     "llamacpp": "ruster.llm.llamacpp:LlamaCppProvider",
-    "ollama": "ruster.llm.ollama.provider:OllamaProvider",
+    "ollama": "ruster.llm.ollama.late:LateOllama",
     "pinky": "ruster.llm.pinky:PinkyProvider",
 }
 """Prefix to import string ``module:factory``."""
