@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from ruster.core.imports import without
 
-with without("rich"):  # structlog has it for tracebacks in colour: 4 MB and a tenth of the start
+gc.disable()  # of what is imported nothing is garbage: looking for some is a tenth of the start
+with without("rich"):  # structlog has it for tracebacks in colour: 4 MB, and another tenth
     from ruster.daemon import main
+gc.enable()
 
 __all__ = ["main"]
 

@@ -13,14 +13,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import structlog
 
 from ruster.agent.budget import DayBudget
 from ruster.agent.metering import MeteredModels
 from ruster.agent.turn import Agent
-from ruster.checks.table import CheckParts, build_checks
 from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
@@ -32,7 +30,7 @@ from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
-from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.doctor import Check, DoctorHandlers
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -56,9 +54,6 @@ from ruster.tool_services import ToolParts, ToolServices
 from ruster.trust.approval import Approval
 from ruster.trust.trust import Trust, TrustParts
 from ruster.trust.wire import approval_event
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Daemon", "Installation"]
 
@@ -262,7 +257,7 @@ class Daemon:
         cases = UseCases(
             session=SessionHandlers(self.store, self.services.is_here),
             daemon=DaemonHandlers(view, self.services.models),
-            doctor=DoctorHandlers(build_checks(self._check_parts())),
+            doctor=DoctorHandlers(self._checks),
             config=ConfigHandlers(live),
             model=ModelHandlers(self.services.store),
             approval=ApprovalHandlers(self.trust.approvals),
@@ -272,9 +267,12 @@ class Daemon:
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 
-    def _check_parts(self) -> CheckParts:
+    def _checks(self) -> Mapping[str, Check]:
+        """Return what a doctor looks at, imported when one is asked for."""
+        from ruster.checks.table import CheckParts, build_checks
+
         given, services = self._given, self.services
-        return CheckParts(
+        parts = CheckParts(
             loaded=given.loaded,
             paths=given.paths,
             environment=given.environment,
@@ -287,6 +285,7 @@ class Daemon:
             library=self.skills.library,
             skill_folders=skill_folders(self._settings, given.paths),
         )
+        return build_checks(parts)
 
     def _live_settings(self) -> LiveSettings:
         """Say which settings take effect without a restart."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -44,6 +45,7 @@ def main() -> int:
     except ConfigError as error:
         _complain(f"ruster: {error.message}")
         return _CONFIG
+    gc.freeze()  # what is here by now stays to the end, and need not be looked through again
     try:
         asyncio.run(_serve(Installation(loaded, paths, environment, log)))
     except ConfigError as error:
