@@ -28,8 +28,10 @@ from ruster.protocol.events import ProactiveSummary
 from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
+    from ruster.handlers.job import JobHandlers
     from ruster.proactive.building import BuildParts, Jobs
     from ruster.proactive.service import JobService
+    from ruster.sessions.store import SessionStore
 
 __all__ = ["ChainedCommands", "LateReminders", "ProactiveParts", "ProactiveServices"]
 
@@ -79,6 +81,11 @@ class ProactiveServices:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
 
+    async def handlers(self, sessions: SessionStore) -> JobHandlers:
+        """Return the commands about jobs, imported when the first one comes."""
+        kind = await asyncio.to_thread(_handlers_type)
+        return kind(sessions, self.jobs)
+
     async def summary(self) -> ProactiveSummary | None:
         """Tell how it stands, if the jobs are at hand."""
         if self._opening is None:
@@ -114,7 +121,8 @@ class ProactiveServices:
         return self._opening
 
     async def _opened(self) -> Jobs:
-        from ruster.proactive.building import open_jobs  # not before the socket is ready
+        await asyncio.to_thread(_load)
+        from ruster.proactive.building import open_jobs
 
         try:
             jobs = await open_jobs(self._build_parts())
@@ -143,6 +151,17 @@ class ProactiveServices:
             clock=parts.clock,
             notices=self._notices.spoken,
         )
+
+
+def _load() -> None:
+    """Import what jobs need, beside what else the daemon does."""
+    import ruster.proactive.building  # noqa: F401
+
+
+def _handlers_type() -> type[JobHandlers]:
+    from ruster.handlers.job import JobHandlers
+
+    return JobHandlers
 
 
 class LateReminders:
