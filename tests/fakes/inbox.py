@@ -42,8 +42,10 @@ class InboxRecorder(SessionInbox):
         return TurnReport(f"t-{len(self.spoken)}", TurnEnd.DONE, "done", 7)
 
     async def scope(self, owner: int, session_id: str) -> TurnScope:
+        if session_id in self.gone:
+            raise SessionError(f"there is no session {session_id!r}")
         key = f"{owner}/{session_id}"
-        return TurnScope(session_id, key, "t-1", owner, True, Path("/nowhere"), "proactive")
+        return TurnScope(session_id, key, "t-0", owner, privileged=True, folder=Path("/nowhere"))
 
     def texts(self, session_id: str | None = None) -> list[str]:
         """Return what was said, in one session or in all."""
