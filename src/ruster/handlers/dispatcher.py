@@ -13,7 +13,6 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
-from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
@@ -22,6 +21,7 @@ from ruster.protocol import commands
 if TYPE_CHECKING:
     from ruster.handlers.job import JobHandlers
     from ruster.handlers.memory.handlers import MemoryHandlers
+    from ruster.handlers.server import ServerHandlers
 
 __all__ = ["Dispatcher", "UseCases"]
 
@@ -44,7 +44,7 @@ class UseCases:
     tool: ToolHandlers
     memory: Callable[[], Awaitable[MemoryHandlers]]
     job: Callable[[], Awaitable[JobHandlers]]
-    server: ServerHandlers
+    server: Callable[[], Awaitable[ServerHandlers]]
 
 
 class Dispatcher:
@@ -54,6 +54,7 @@ class Dispatcher:
         self._late: dict[str, Callable[[], Awaitable[_Table]]] = {
             "memory": lambda: _table(cases.memory, _of_memory),
             "job": lambda: _table(cases.job, _of_jobs),
+            "server": lambda: _table(cases.server, _of_servers),
         }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
@@ -86,12 +87,6 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
-            commands.ServerList: cases.server.list,
-            commands.ServerGet: cases.server.get,
-            commands.ServerAttach: cases.server.attach,
-            commands.ServerDetach: cases.server.detach,
-            commands.ServerSend: cases.server.send,
-            commands.ServerSubscribe: cases.server.subscribe,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,
@@ -152,4 +147,15 @@ def _of_jobs(cases: JobHandlers) -> _Table:
         commands.JobRemove: cases.remove,
         commands.JobHistory: cases.history,
         commands.JobTick: cases.tick,
+    }
+
+
+def _of_servers(cases: ServerHandlers) -> _Table:
+    return {
+        commands.ServerList: cases.list,
+        commands.ServerGet: cases.get,
+        commands.ServerAttach: cases.attach,
+        commands.ServerDetach: cases.detach,
+        commands.ServerSend: cases.send,
+        commands.ServerSubscribe: cases.subscribe,
     }
