@@ -31,6 +31,8 @@ __all__ = ["INTERRUPTED", "RusterTui"]
 
 INTERRUPTED = 130
 _LOOK_AGAIN_S = 10.0
+_WIDTHS = [(0, "-narrow"), (100, "-wide")]
+"""From so many columns on the screen has the class."""
 _PANELS = {"chat": ("F3", "Chat"), "approvals": ("F4", "Approvals"), "jobs": ("F6", "Jobs"),
            "board": ("F7", "Board"), "memory": ("F8", "Memory")}  # fmt: skip
 _WHEN_ALONE = ("panel", "sessions", "why", "help", "details", "refresh_all", "stop")
@@ -44,10 +46,7 @@ class RusterTui(App[int]):
 
     CSS_PATH = "looks.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-narrow"),
-        (100, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", priority=True),
         Binding("f2", "sessions", "Sessions", show=False, priority=True),
@@ -81,6 +80,7 @@ class RusterTui(App[int]):
         self._panels = ContentSwitcher(initial="chat")
         self._first = (session_id, model)
         self._connected = True
+        self._today = 0
         client.watch_link(self._link_changed)
 
     def compose(self) -> ComposeResult:
@@ -251,7 +251,7 @@ class RusterTui(App[int]):
                 self._reload_shown()
 
     async def _look(self) -> None:
-        self._status = await self.desk.client.status()
+        self._today = (await self.desk.client.status()).tokens_today or 0
         self._draw()
 
     def _link_changed(self, up: bool) -> None:
@@ -274,13 +274,12 @@ class RusterTui(App[int]):
             return
         self._tabs.update(Content("  ").join(self._tab_titles()))
         used = self.chat.used
-        tokens = f"{used.prompt_tokens}→{used.completion_tokens} tokens" if used else ""
         self.status.stand(
             Standing(
                 connected=self._connected,
                 session_id=self.desk.session_id,
                 model=used.model if used else self.desk.model,
-                tokens=tokens,
+                tokens=_tokens(used, self._today),
                 running=len(self.chat.transcript.running),
                 approvals=len(self.asked.waiting),
             )
@@ -304,8 +303,14 @@ class RusterTui(App[int]):
         """End with ``fault``; whoever started us says it in a line."""
         if self.fault is None:
             self.fault = error
-        super()._handle_exception(error)
-        self._exit_renderables.clear()
+        self.exit(1)
+        self._close_messages_no_wait()
+
+
+def _tokens(used: events.UsageEvent | None, today: int) -> str:
+    """Word what the last step took, and all of the day."""
+    last = f"{used.prompt_tokens}→{used.completion_tokens} tokens" if used else ""
+    return ", ".join(filter(None, (last, f"{today} today" if today else "")))
 
 
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:

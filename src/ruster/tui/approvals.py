@@ -18,7 +18,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ruster.cli.question import safe
-from ruster.protocol.events import ApprovalQuestion, ApprovalSummary
+from ruster.protocol.events import ApprovalQuestion, ApprovalRequired, ApprovalSummary
 from ruster.tui.desk import Desk
 from ruster.tui.dialogs import Prompt
 from ruster.tui.plain import one_line, row
@@ -138,7 +138,7 @@ class ApprovalScreen(ModalScreen[None]):
         offered = [f"{key} {_LABELS[key]}" for key, scope in _SCOPES.items()
                    if scope in self.asked.scopes]  # fmt: skip
         words = "   ".join([*offered, "r reject", "R with a reason", "Esc later"])
-        return row(words, "bold $text-accent" if self.armed else "dim")
+        return Content.styled(words, "bold $text-accent" if self.armed else "dim")
 
     def _answer(self, work: Coroutine[Any, Any, None]) -> None:
         self._desk.start(work, "answer a question for approval")
@@ -163,8 +163,7 @@ def wording(asked: ApprovalQuestion) -> Content:
     if asked.target is not None and asked.target not in asked.arguments.values():
         lines.append(_field("acts on", asked.target))
     lines.append(_field("effects", ", ".join(asked.effects) or "only computes"))
-    if isinstance(asked, ApprovalSummary):
-        lines.append(_field("session", asked.session_id))
+    lines.append(_field("session", _session_of(asked)))
     lines.append(_field("until", asked.expires[:19].replace("T", " ")))
     return Content("\n").join(lines)
 
@@ -179,12 +178,15 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _session_of(asked: ApprovalQuestion) -> str:
+    return asked.session_id if isinstance(asked, ApprovalSummary | ApprovalRequired) else ""
+
+
 def _entry(asked: ApprovalQuestion) -> Content:
-    where = f"{asked.session_id}  " if isinstance(asked, ApprovalSummary) else ""
     acts = asked.target or " ".join(map(str, asked.arguments.values()))
     return Content.assemble(
         row(asked.risk, _RISKS.get(asked.risk, "$text-error")),
-        Content(f"  {one_line(where)}"),
+        Content(f"  {one_line(_session_of(asked))}  "),
         row(asked.tool, "bold"),
         Content(f"  {one_line(acts)[:200]}"),
     )

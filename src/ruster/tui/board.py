@@ -77,11 +77,11 @@ def goals_of(told: Mapping[str, Any]) -> list[_Goal]:
 
 
 def cards_of(goals: Iterable[_Goal], jobs: Sequence[JobSummary]) -> list[Card]:
-    """Make a card of each goal and each job, goals first."""
+    """Make a card of each goal and each job, goals first; ruster's own upkeep is no card."""
     busy = {job.goal for job in jobs if job.goal and (job.enabled or job.running)}
     return [
         *(_goal_card(goal, busy=goal.goal_id in busy) for goal in goals),
-        *(_job_card(job) for job in jobs),
+        *(_job_card(job) for job in jobs if job.made_by != "ruster"),
     ]
 
 

@@ -32,7 +32,7 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(plain(self._question))
-            yield Static(row("y yes   n no", "dim"), classes="keys")
+            yield Static(Content.styled("y yes   n no", "dim"), classes="keys")
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
@@ -52,7 +52,7 @@ class Prompt(ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static(row(self._title, "bold"))
             yield Entry(self._value, placeholder=self._hint, max_length=4000)
-            yield Static(row("Enter takes it   Esc leaves", "dim"), classes="keys")
+            yield Static(Content.styled("Enter takes it   Esc leaves", "dim"), classes="keys")
 
     def on_input_submitted(self, event: Entry.Submitted) -> None:
         """Close with what was typed."""
@@ -78,7 +78,7 @@ class Reading(ModalScreen[None]):
             yield Static(row(self._title, "bold"))
             with VerticalScroll():
                 yield Static(self._text)
-            yield Static(row("↑↓ scroll   Esc closes", "dim"), classes="keys")
+            yield Static(Content.styled("↑↓ scroll   Esc closes", "dim"), classes="keys")
 
     def action_leave(self) -> None:
         """Close."""

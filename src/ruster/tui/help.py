@@ -8,20 +8,21 @@ __all__ = ["KEYS", "help_text"]
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Everywhere", (
-        ("F2 F3 F4 F6 F7 F8", "sessions, chat, approvals, jobs, board, memory"),
+        ("F2 F3 F4", "sessions, chat, approvals"),
+        ("F6 F7 F8", "jobs, board, memory"),
         ("2 3 4 6 7 8", "the same, while nothing is typed"),
         ("Tab, Shift-Tab", "to the next part of the screen, or back"),
         ("F1, h", "this help"),
         ("F5", "read anew what is shown"),
         ("F9, w", "why: how the last answer came about"),
         ("Ctrl-X", "stop the running turn"),
-        ("Esc", "stop what runs; else leave the line; else quit"),
-        ("q, Ctrl-Q", "quit; Ctrl-C as well, with status 130"),
+        ("Esc", "stop what runs, else leave the line, else quit"),
+        ("q, Ctrl-Q, Ctrl-C", "quit; the daemon goes on"),
     )),
     ("Chat", (
-        ("Enter", "send; while the agent asks something, the answer"),
-        ("Alt-Enter, Ctrl-J, \\ Enter", "a new line"),
-        ("Page Up, Page Down", "scroll; at the top, read earlier records"),
+        ("Enter", "send, or answer what the agent asks"),
+        ("Alt-Enter, Ctrl-J", "a new line; so does Enter after a backslash"),
+        ("Page Up, Page Down", "scroll; at the top: earlier records"),
         ("Ctrl-T, t", "unfold thoughts and tool calls, or fold them"),
     )),
     ("Sessions", (
@@ -44,7 +45,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Memory", (("Enter", "search; on a hit, show all of it"),)),
 )  # fmt: skip
 """Every key by the part of the screen where it counts."""
-_WIDTH = 28
+_WIDTH = 20
 
 
 def help_text() -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from ruster.tui.tables import NamedTable
 __all__ = ["JobPanel", "receipts_text"]
 
 _HISTORY = 50
-_HEADS = ("Job", "On", "Next due", "When", "Last", "What")
+_HEADS = ("Job", "On", "Next due", "Last", "When", "What")
 
 
 class JobPanel(NamedTable):
@@ -122,7 +123,10 @@ def receipts_text(job: events.JobSummary | None, page: events.JobHistoryPage) ->
     """Word a job and what became of its last runs."""
     lines: list[str] = []
     if job is not None:
-        lines += [f"{job.title or job.job_id}: {job.when}", f"does {one_line(str(job.do))}"]
+        lines += [
+            f"{job.title or job.job_id}: {job.when}",
+            f"does {json.dumps(job.do, ensure_ascii=False)}",
+        ]
         lines += [f"in session {job.session_id}"] if job.session_id else []
         lines.append(f"made by {job.made_by}; {job.failures} failures since it last went well\n")
     for it in page.receipts:
@@ -138,9 +142,9 @@ def _cells(job: events.JobSummary) -> Sequence[Text]:
         cell(job.job_id, "bold"),
         cell("runs" if job.running else "on" if job.enabled else "off",
              "green" if job.enabled else "dim"),
-        cell(_time(job.due) if job.due else "—"),
-        cell(job.when[:40]),
+        cell(_time(job.due)[5:] if job.due else "—"),
         cell(last, style),
+        cell(job.when.partition(" (next ")[0][:40]),
         cell(_what(job)[:80]),
     )  # fmt: skip
 

@@ -140,7 +140,7 @@ class _Column(OptionList):
 
 
 def _entry(card: Card) -> Content:
-    sign = "◎" if card.kind == "goal" else "⏲"
+    sign = "◎" if card.kind == "goal" else "○"
     lines = [row(f"{sign} {card.name}", "bold")]
     lines += [row(card.title[:120])] if card.title else []
     return Content("\n").join([*lines, row(card.detail, "dim")])

@@ -135,7 +135,6 @@ class SessionPanel(OptionList):
 
 
 def _entry(summary: SessionSummary, *, open_now: bool) -> Content:
-    sign = "● " if open_now else "  "
-    named = row(sign + summary.session_id, "bold" if open_now else "")
-    under = summary.title or summary.model
-    return Content("\n").join([named, row(under).stylize("dim").pad_left(4)])
+    named = row(summary.session_id, "bold" if open_now else "")
+    under = row(summary.title or summary.model, "dim")
+    return Content.assemble("● " if open_now else "  ", named, "\n  ", under)

@@ -15,7 +15,11 @@ class NamedTable(DataTable[Text]):
 
     def __init__(self, name: str, heads: Sequence[str]) -> None:
         super().__init__(id=name, cursor_type="row", zebra_stripes=True)
-        for head in heads:
+        self._heads = heads
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        for head in self._heads:
             self.add_column(Text(head))
 
     @property
