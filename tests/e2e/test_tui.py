@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.e2e.test_approvals import _daemon
 from tests.e2e.tui import screen_text, sitting, until
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from ruster.core.inference import Content, Thought, ThoughtPhase
 from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
+from ruster.testing.scripted import Step
 from ruster.tui.app import INTERRUPTED, RusterTui
 from ruster.tui.approvals import ApprovalScreen
 from ruster.tui.board import Column
@@ -37,12 +39,16 @@ def _answers(app: RusterTui) -> list[str]:
     return ["".join(part.source for part in block.query(Answer)) for block in app.query(TurnBlock)]
 
 
+def _armed(app: RusterTui) -> bool:
+    return isinstance(app.screen, ApprovalScreen) and app.screen.armed
+
+
 def _idle(app: RusterTui, turns: int) -> bool:
     return len(app.query(TurnBlock)) == turns and not app.chat.transcript.running
 
 
 async def test_an_answer_streams_as_markdown_with_its_thoughts_folded(folder: Path) -> None:
-    script = [
+    script: list[Step] = [
         Thought(ThoughtPhase.START),
         Thought(ThoughtPhase.DELTA, "let me see"),
         Thought(ThoughtPhase.STOP),
@@ -131,7 +137,7 @@ async def test_an_approval_is_given_in_place_but_not_by_typing_on(folder: Path) 
         assert _answers(app)[1] == "ran by granted for this session"
         provider.tainted = True
         await _say(pilot, "ls -l")
-        await until(pilot, lambda: isinstance(app.screen, ApprovalScreen) and app.screen.armed)
+        await until(pilot, lambda: _armed(app))
         await pilot.pause()
         assert "A always" not in screen_text(app)
         await pilot.press("A", "s")  # neither is offered
@@ -161,7 +167,7 @@ async def test_questions_of_other_sessions_are_listed(folder: Path) -> None:
         assert "work" in shown
         assert not _UNSAFE.search(shown)
         await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, ApprovalScreen) and app.screen.armed)
+        await until(pilot, lambda: _armed(app))
         await pilot.pause()
         assert "rm -r \\x1b[2J" in screen_text(app)
         await pilot.press("r")
@@ -194,15 +200,17 @@ async def test_a_restart_of_the_daemon_loses_nothing_and_repeats_nothing(folder:
 
 
 async def test_a_turn_cut_off_by_a_restart_is_shown_once(folder: Path) -> None:
-    async with DaemonProcess(folder, default_model="pinky/slow") as daemon:
-        async with sitting(folder) as (app, pilot):
-            await _say(pilot, " ".join(f"w{n}" for n in range(60)))
-            await until(pilot, lambda: _answers(app) and "w3" in _answers(app)[0])
-            await daemon.kill()
-            await daemon.start()
-            await until(pilot, lambda: _idle(app, 1))
-            assert _answers(app)[0].count("w3 ") == 1
-            assert _answers(app)[0].split()[-1] == "w59"
+    async with (
+        DaemonProcess(folder, default_model="pinky/slow") as daemon,
+        sitting(folder) as (app, pilot),
+    ):
+        await _say(pilot, " ".join(f"w{n}" for n in range(60)))
+        await until(pilot, lambda: _answers(app) and "w3" in _answers(app)[0])
+        await daemon.kill()
+        await daemon.start()
+        await until(pilot, lambda: _idle(app, 1))
+        assert _answers(app)[0].count("w3 ") == 1
+        assert _answers(app)[0].split()[-1] == "w59"
 
 
 async def test_earlier_records_are_read_page_by_page(folder: Path) -> None:
@@ -323,28 +331,36 @@ async def test_the_memory_is_searched(folder: Path) -> None:
         assert "under the [red] mat␛[2J" in screen_text(app)
 
 
-async def test_nothing_a_model_says_commands_the_terminal_or_is_markup(folder: Path) -> None:
-    provider = ScriptedProvider([Content(_HOSTILE), Content(f"\n\n# {_HOSTILE}\n\n`{_HOSTILE}`\n\n"
-                                 f"```{_HOSTILE}\n{_HOSTILE}\n```\n\n[{_HOSTILE}](http://e&#27;)\n")])  # fmt: skip
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_nothing_a_model_says_commands_the_terminal_or_is_markup(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    if not guarded:  # what is looked for can be found
+        for where in ("plain", "markdown"):
+            monkeypatch.setattr(f"ruster.tui.{where}.visible", str)
+    provider = ScriptedProvider(
+        [
+            Content(f"{_HOSTILE}\n\n# {_HOSTILE}\n\n`{_HOSTILE}`\n\n"),
+            Content(f"```{_HOSTILE}\n{_HOSTILE}\n```\n\n[{_HOSTILE}](http://e&#27;)\n"),
+        ]
+    )
     async with running_daemon(folder, providers={"s": provider}, default_model="s/one"):
         async with RawClient(folder / "r.sock") as other:
             await other.send({"action": "create", "session_id": "main", "title": _HOSTILE})
             await other.say("main", _HOSTILE)
         async with sitting(folder, size=(120, 60)) as (app, pilot):
             await until(pilot, lambda: _idle(app, 1))
-            await pilot.pause()
             app.chat.composer.text = "go"
             await pilot.press("enter")
             await until(pilot, lambda: _idle(app, 2))
-            await pilot.pause()
-            shown = screen_text(app)
-            assert not _UNSAFE.search(shown.replace("\n", ""))
-            assert "␛[2J[bold red]wiped[/]" in shown
-            assert "<b>seen</b>" in shown
             app.desk.complain(_HOSTILE)
             await pilot.pause()
-            assert "[bold red]wiped[/]" in screen_text(app).splitlines()[-2]
-            assert not _UNSAFE.search(screen_text(app).replace("\n", ""))
+            shown = screen_text(app)
+            assert bool(_UNSAFE.search(shown)) is not guarded
+            if guarded:
+                assert "␛[2J[bold red]wiped[/]" in shown
+                assert "<b>seen</b>" in shown
+                assert "[bold red]wiped[/]" in shown.splitlines()[-2]
 
 
 async def test_errors_are_one_line_and_the_message_comes_back(folder: Path) -> None:
@@ -360,10 +376,7 @@ async def test_errors_are_one_line_and_the_message_comes_back(folder: Path) -> N
 
 
 async def test_a_paste_is_made_harmless(folder: Path) -> None:
-    from textual.events import Paste
-
     async with running_daemon(folder), sitting(folder) as (app, pilot):
         app.chat.composer.post_message(Paste("one\r\ntwo \x1b[31m"))
         await until(pilot, lambda: app.chat.composer.text)
         assert app.chat.composer.text == "one\ntwo ␛[31m"
-        await asyncio.sleep(0)

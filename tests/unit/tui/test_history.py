@@ -58,7 +58,7 @@ def test_ends_and_what_was_said_unasked() -> None:
 
 
 def test_records_without_a_known_shape_do_no_harm() -> None:
-    odd = {"role": "assistant", "turn": "t", "tool_calls": [{}], "content": None}
+    odd: dict[str, Any] = {"role": "assistant", "turn": "t", "tool_calls": [{}], "content": None}
     _told({}, {"role": "note"}, {"role": "tool", "turn": "t"}, odd, _end("t", "error", error=None))
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
@@ -41,12 +42,8 @@ def test_no_token_holds_what_commands_a_terminal(text: str) -> None:
     assert not _UNSAFE.search(_all(parser().parse(text)))
 
 
-@pytest.mark.parametrize(
-    "text", ["&#x202e;", "[a](x&#x202e;)", "```&#x202e;\n```", "![&#8238;](y)"]
-)
+@pytest.mark.parametrize("text", ["&#x202e;", "`\x1b`", "![&#8238;](y)"])
 def test_the_guard_is_needed(text: str) -> None:
-    from markdown_it import MarkdownIt
-
     assert _UNSAFE.search(_all(MarkdownIt("commonmark").parse(text)))
     assert not _UNSAFE.search(_all(parser().parse(text)))
 
