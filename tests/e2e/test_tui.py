@@ -39,6 +39,11 @@ def _answers(app: RusterTui) -> list[str]:
     return ["".join(part.source for part in block.query(Answer)) for block in app.query(TurnBlock)]
 
 
+def _asked(app: RusterTui) -> ApprovalScreen:
+    assert isinstance(app.screen, ApprovalScreen)
+    return app.screen
+
+
 def _armed(app: RusterTui) -> bool:
     return isinstance(app.screen, ApprovalScreen) and app.screen.armed
 
@@ -66,9 +71,9 @@ async def test_an_answer_streams_as_markdown_with_its_thoughts_folded(folder: Pa
         assert app.chat.transcript.running
         await until(pilot, lambda: _idle(app, 1))
         assert _answers(app) == ["# Head\n\nSome **bold** text\n\n- one\n- two\n"]
+        await until(pilot, lambda: "• two" in screen_text(app))
         shown = screen_text(app)
         assert "You ▸ hi\nyou" in re.sub(r" *\n +", "\n", shown)
-        assert "• two" in shown
         assert "Some bold text" in shown
         assert "thought, 3 words" in shown
         assert "let me see" not in shown
@@ -118,8 +123,7 @@ async def test_an_approval_is_given_in_place_but_not_by_typing_on(folder: Path) 
     async with _daemon(folder) as provider, sitting(folder) as (app, pilot):
         await _say(pilot, "ls -l")
         await until(pilot, lambda: isinstance(app.screen, ApprovalScreen))
-        asked = app.screen
-        assert isinstance(asked, ApprovalScreen)
+        asked = _asked(app)
         await pilot.press("a", "r", "escape")  # somebody was typing
         assert app.screen is asked
         assert not asked.armed
@@ -127,7 +131,7 @@ async def test_an_approval_is_given_in_place_but_not_by_typing_on(folder: Path) 
         await pilot.pause()
         shown = screen_text(app)
         for what in ("shell needs your approval", "command: ls -l", "risk: high", "a once",
-                     "s in this session", "A always", "r reject", "executes"):  # fmt: skip
+                     "s session", "A always", "r reject", "executes"):  # fmt: skip
             assert what in shown
         await pilot.press("s")
         await until(pilot, lambda: _idle(app, 1))
@@ -148,6 +152,24 @@ async def test_an_approval_is_given_in_place_but_not_by_typing_on(folder: Path) 
         await until(pilot, lambda: _idle(app, 3))
         assert _answers(app)[2].endswith("not now")
         assert not isinstance(app.screen, ApprovalScreen)
+
+
+async def test_a_long_question_is_read_to_its_end_before_a_yes(folder: Path) -> None:
+    async with _daemon(folder), sitting(folder) as (app, pilot):
+        app.chat.composer.text = f"echo {'x ' * 3000}; last-word"
+        await pilot.press("enter")
+        await until(pilot, lambda: _armed(app))
+        asked = app.screen
+        await pilot.press("a")
+        await pilot.pause()
+        assert app.screen is asked
+        assert "read it to the end" in screen_text(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "a once" in screen_text(app))
+        await until(pilot, lambda: "last-word" in screen_text(app))
+        await pilot.press("a")
+        await until(pilot, lambda: _idle(app, 1))
+        assert _answers(app)[0].startswith("ran by uid ")
 
 
 async def test_questions_of_other_sessions_are_listed(folder: Path) -> None:

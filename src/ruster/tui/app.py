@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from textual import events as keys
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -134,9 +133,9 @@ class RusterTui(App[int]):
         if asked is not None:
             self.push_screen(ApprovalScreen(self.desk, asked))
 
-    def on_key(self, event: keys.Key) -> None:
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Take back the line that was told: somebody has gone on."""
-        if self.status.told:
+        if event.text_area.text not in ("", self.chat.composer.returned):
             self.status.clear()
 
     # Keys

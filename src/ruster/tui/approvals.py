@@ -28,7 +28,7 @@ __all__ = ["ApprovalPanel", "ApprovalScreen", "wording"]
 _ARM_S = 0.7
 _RISKS = {"low": "$text-success", "medium": "$text-warning"}
 _SCOPES = {"a": "once", "s": "session", "A": "always"}
-_LABELS = {"a": "once", "s": "in this session", "A": "always"}
+_LABELS = {"a": "once", "s": "session", "A": "always"}
 
 
 class ApprovalPanel(OptionList):
@@ -65,7 +65,10 @@ class ApprovalPanel(OptionList):
 
 
 class ApprovalScreen(ModalScreen[None]):
-    """All of one question. Keys count after a moment without any: typing on is no answer."""
+    """All of one question, to be read to its end before a yes.
+
+    Keys count after a moment without any: typing on is no answer.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve('a')", "Once", show=False),
@@ -82,13 +85,16 @@ class ApprovalScreen(ModalScreen[None]):
         self.armed = False
         self._desk = desk
         self._arming: Timer | None = None
+        self._read = False
+        """Whether the end has been on the screen."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall approval"):
             yield Static(row(f"{self.asked.tool} needs your approval", "bold"))
-            with VerticalScroll():
+            with VerticalScroll() as text:
                 yield Static(wording(self.asked))
             yield Static(self._keys(), classes="keys")
+        self.watch(text, "scroll_y", self._scrolled, init=False)
 
     def on_mount(self) -> None:
         """Begin to wait for a moment without keys."""
@@ -104,7 +110,9 @@ class ApprovalScreen(ModalScreen[None]):
         """Offer only what may be answered, and only when keys count."""
         if action in ("approve", "reject", "explain", "later") and not self.armed:
             return False
-        return action != "approve" or _SCOPES[str(parameters[0])] in self.asked.scopes
+        if action != "approve":
+            return True
+        return self._read and _SCOPES[str(parameters[0])] in self.asked.scopes
 
     def action_approve(self, key: str) -> None:
         """Let the tool do it."""
@@ -132,12 +140,20 @@ class ApprovalScreen(ModalScreen[None]):
 
     def _arm(self) -> None:
         self.armed = True
+        self._scrolled()
+
+    def _scrolled(self) -> None:
+        """Note when the end is on the screen."""
+        text = self.query_one(VerticalScroll)
+        self._read = self._read or text.scroll_y >= text.max_scroll_y
         self.query_one(".keys", Static).update(self._keys())
 
     def _keys(self) -> Content:
         offered = [f"{key} {_LABELS[key]}" for key, scope in _SCOPES.items()
                    if scope in self.asked.scopes]  # fmt: skip
-        words = "   ".join([*offered, "r reject", "R with a reason", "Esc later"])
+        if self.armed and not self._read:
+            return Content.styled("Page Down: read it to the end   r reject   Esc later", "bold")
+        words = "   ".join([*offered, "r reject", "R reason", "Esc later"])
         return Content.styled(words, "bold $text-accent" if self.armed else "dim")
 
     def _answer(self, work: Coroutine[Any, Any, None]) -> None:

@@ -32,6 +32,8 @@ class Composer(TextArea):
             highlight_cursor_line=False,
             placeholder="Say something: Enter sends, Alt-Enter begins a new line",
         )
+        self.returned = ""
+        """The message that could not be sent last."""
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key in _NEWLINES:
@@ -50,7 +52,7 @@ class Composer(TextArea):
     def give_back(self, text: str) -> None:
         """Show a message again that could not be sent, unless another was begun."""
         if not self.text:
-            self.text = text
+            self.text = self.returned = text
             self.move_cursor(self.document.end)
 
     def _enter(self) -> None:

@@ -28,7 +28,7 @@ class Standing:
 
 
 class StatusLine(Static):
-    """``stand`` says how things stand; ``tell`` shows a line in its place until a key follows."""
+    """``stand`` says how things stand; ``tell`` shows a line in its place for a while."""
 
     def __init__(self) -> None:
         super().__init__(id="status", markup=False)
@@ -48,17 +48,21 @@ class StatusLine(Static):
         self.told, self._is_error = one_line(text), is_error
         if self._timer is not None:
             self._timer.stop()
+        self.set_class(True, "-told")
         self._timer = self.set_timer(_SHOWN_S * (2 if is_error else 1), self.clear)
-        self.refresh()
+        self.refresh(layout=True)
 
     def clear(self) -> None:
         """Show again how things stand."""
-        self.told = ""
-        self.refresh()
+        if self.told:
+            self.told = ""
+            self.set_class(False, "-told")
+            self.refresh(layout=True)
 
     def render(self) -> Content:
         if self.told:
-            return row(self.told, "bold $text-error" if self._is_error else "$text-success")
+            style = "bold $text-error" if self._is_error else "$text-success"
+            return row(f"{'' if self.standing.connected else '○ '}{self.told}", style)
         it = self.standing
         parts = [
             row("● connected" if it.connected else "○ connecting again …",

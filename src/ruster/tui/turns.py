@@ -122,9 +122,9 @@ class TurnBlock(Vertical):
         """Close the turn: ``done``, ``cancelled``, ``error`` or ``expired``."""
         if self.ended:
             return
-        self.ended = True
         for answer in self._of(Answer):
             await answer.settle()
+        self.ended = True
         if how == "error":
             await self._put(Aside(why or "it failed", "error"))
         elif how in _ENDS:
