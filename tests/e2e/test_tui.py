@@ -13,6 +13,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from ruster.core.inference import Content, Thought, ThoughtPhase
+from ruster.protocol import events as protocol_events
 from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 from ruster.testing.scripted import Step
 from ruster.tui.app import INTERRUPTED, RusterTui
@@ -309,6 +310,26 @@ async def test_cards_are_moved_as_far_as_the_daemon_allows(folder: Path) -> None
         assert "A job is done when" in app.status.told
         await pilot.press("less_than_sign")
         await until(pilot, lambda: [c.name for c in _cards(app, Column.TO_DO)] == ["one"])
+
+
+@pytest.mark.skipif(not hasattr(protocol_events, "GoalListing"), reason="no goals here")
+async def test_a_goal_is_achieved_on_the_board(folder: Path) -> None:
+    async with running_daemon(folder), sitting(folder) as (app, pilot):
+        call = app.desk.client.call
+        await call("goal_add", goal_id="fit", description="Run [red] ten kilometres")
+        await call(
+            "job_add", session_id="main", job_id="run", when="every day at 9:00", goal="fit",
+            do={"say": {"message": "run"}},
+        )  # fmt: skip
+        await pilot.press("f7")
+        await until(pilot, lambda: [c.key for c in _cards(app, Column.DOING)][:1] == ["goal:fit"])
+        await pilot.pause()
+        assert "Run [red] ten" in screen_text(app)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: [c.key for c in _cards(app, Column.DONE)] == ["goal:fit"])
+        assert [c.key for c in _cards(app, Column.TO_DO)] == ["job:run"]
 
 
 def _cards(app: RusterTui, column: Column) -> list[Any]:
