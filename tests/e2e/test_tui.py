@@ -13,7 +13,6 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from ruster.core.inference import Content, Thought, ThoughtPhase
-from ruster.protocol import events as protocol_events
 from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 from ruster.testing.scripted import Step
 from ruster.tui.app import INTERRUPTED, RusterTui
@@ -312,7 +311,6 @@ async def test_cards_are_moved_as_far_as_the_daemon_allows(folder: Path) -> None
         await until(pilot, lambda: [c.name for c in _cards(app, Column.TO_DO)] == ["one"])
 
 
-@pytest.mark.skipif(not hasattr(protocol_events, "GoalListing"), reason="no goals here")
 async def test_a_goal_is_achieved_on_the_board(folder: Path) -> None:
     async with running_daemon(folder), sitting(folder) as (app, pilot):
         call = app.desk.client.call

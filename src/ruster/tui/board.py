@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from ruster.protocol.events import GoalSummary, JobSummary
 
-from ruster.protocol.events import JobSummary
-
-__all__ = ["COLUMNS", "Card", "Column", "Move", "arrange", "cards_of", "goals_of", "move"]
+__all__ = ["COLUMNS", "Card", "Column", "Move", "arrange", "cards_of", "move"]
 
 
 class Column(IntEnum):
@@ -26,17 +24,6 @@ class Column(IntEnum):
 
 
 COLUMNS = {Column.TO_DO: "To do", Column.DOING: "Doing", Column.DONE: "Done"}
-
-
-class _Goal(BaseModel):
-    """What the board reads of a goal."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    goal_id: str
-    description: str
-    achieved: bool
-    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +52,7 @@ class Move:
     ask: str = ""
 
 
-def goals_of(told: Mapping[str, Any]) -> list[_Goal]:
-    """Read the goals of a ``goal_list`` event; what is none is left out."""
-    goals: list[_Goal] = []
-    for it in told.get("goals") or ():
-        try:
-            goals.append(_Goal.model_validate(it))
-        except ValidationError:
-            continue
-    return goals
-
-
-def cards_of(goals: Iterable[_Goal], jobs: Sequence[JobSummary]) -> list[Card]:
+def cards_of(goals: Iterable[GoalSummary], jobs: Sequence[JobSummary]) -> list[Card]:
     """Make a card of each goal and each job, goals first; ruster's own upkeep is no card."""
     busy = {job.goal for job in jobs if job.goal and (job.enabled or job.running)}
     return [
@@ -118,7 +94,7 @@ def _move_goal(card: Card, to: Column) -> Move:
     return Move(refusal="A goal is in Doing while one of its jobs is switched on. X achieves it.")
 
 
-def _goal_card(goal: _Goal, *, busy: bool) -> Card:
+def _goal_card(goal: GoalSummary, *, busy: bool) -> Card:
     column = Column.DONE if goal.achieved else Column.DOING if busy else Column.TO_DO
     jobs = f"{goal.jobs} job{'s' if goal.jobs != 1 else ''}"
     return Card("goal", goal.goal_id, goal.description, jobs, column)

@@ -12,9 +12,8 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from ruster.core.errors import RusterError
 from ruster.protocol import events
-from ruster.tui.board import COLUMNS, Card, Column, arrange, cards_of, goals_of, move
+from ruster.tui.board import COLUMNS, Card, Column, arrange, cards_of, move
 from ruster.tui.desk import Desk
 from ruster.tui.dialogs import Confirm, Reading
 from ruster.tui.plain import plain, row
@@ -47,12 +46,7 @@ class BoardPanel(Horizontal):
     async def reload(self) -> None:
         """Read goals and jobs; raises RusterError."""
         jobs = (await self._desk.call(events.JobListing, "job_list")).jobs
-        try:
-            goals = goals_of((await self._desk.client.call("goal_list")).event.model_dump())
-        except RusterError as error:
-            if error.code not in ("unknown_action", "invalid_command"):
-                raise
-            goals = []  # a daemon that has none
+        goals = (await self._desk.call(events.GoalListing, "goal_list")).goals
         for column, cards in arrange(cards_of(goals, jobs)).items():
             self.columns[column].show(cards)
 

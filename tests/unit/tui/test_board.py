@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ruster.protocol.events import JobSummary, ReceiptSummary
-from ruster.tui.board import Column, Move, arrange, cards_of, goals_of, move
+from ruster.protocol.events import GoalSummary, JobSummary, ReceiptSummary
+from ruster.tui.board import Column, Move, arrange, cards_of, move
 
 _DONE = ReceiptSummary(run="r", due="2026-01-01T00:00:00Z", outcome="done", missed=0, by="schedule")
 
@@ -22,12 +22,15 @@ def _job(name: str, **fields: Any) -> JobSummary:
     return JobSummary.model_validate(given | fields)
 
 
-def _goal(name: str, *, achieved: bool = False) -> dict[str, Any]:
-    return {"goal_id": name, "description": f"reach {name}", "achieved": achieved, "more": 1}
+def _goal(name: str, *, achieved: bool = False) -> GoalSummary:
+    return GoalSummary(
+        goal_id=name, owner=0, description=f"reach {name}", achieved=achieved, created="",
+        updated_at="", notes=0, jobs=1,
+    )  # fmt: skip
 
 
-def _names(goals: list[dict[str, Any]], jobs: list[JobSummary]) -> dict[Column, list[str]]:
-    columns = arrange(cards_of(goals_of({"goals": goals}), jobs))
+def _names(goals: list[GoalSummary], jobs: list[JobSummary]) -> dict[Column, list[str]]:
+    columns = arrange(cards_of(goals, jobs))
     return {column: [card.key for card in cards] for column, cards in columns.items()}
 
 
@@ -45,11 +48,6 @@ def test_each_card_lies_where_it_stands() -> None:
         Column.DOING: ["goal:busy", "job:due", "job:runs"],
         Column.DONE: ["goal:won", "job:over"],
     }
-
-
-def test_what_is_no_goal_is_left_out() -> None:
-    assert goals_of({}) == []
-    assert [it.goal_id for it in goals_of({"goals": [1, {}, _goal("a")]})] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +70,7 @@ def test_jobs_move_by_being_switched(job: JobSummary, by: int, action: str) -> N
 
 
 def test_goals_move_only_to_done_and_after_a_question() -> None:
-    goals = goals_of({"goals": [_goal("a"), _goal("won", achieved=True)]})
-    far, won = cards_of(goals, [])
+    far, won = cards_of([_goal("a"), _goal("won", achieved=True)], [])
     assert move(far, 1).refusal
     achieved = move(far, 2)
     assert (achieved.action, achieved.fields) == ("goal_achieve", {"goal_id": "a"})
