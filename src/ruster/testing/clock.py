@@ -22,3 +22,7 @@ class ManualClock:
         """Move both clocks forward."""
         self._now += seconds
         self._monotonic += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward or back; the other goes on as if nothing had happened."""
+        self._now += seconds

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ruster.core.errors import JobError, RusterError
+from ruster.core.errors import JobError
 from ruster.core.ids import new_id
 from ruster.proactive.jobs.claiming import claim, fires_at
 from ruster.proactive.jobs.job import Claimed, Job, Named, Outcome, Receipt, State
@@ -44,8 +44,8 @@ def take(
     """Take one due, with its receipt; a job that cannot be read is switched off."""
     try:
         job = job_of(row)
-    except (RusterError, ValueError, KeyError, TypeError) as error:
-        _log.error("job_unreadable", owner=row["owner"], job=row["id"], why=str(error))
+    except JobError as error:
+        _log.error("job_switched_off", owner=row["owner"], job=row["id"], why=error.message)
         connection.execute("UPDATE jobs SET enabled = 0 WHERE n = ?", (row["n"],))
         return None
     name = (job.owner, job.id)

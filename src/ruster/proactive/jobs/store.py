@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruster.core.errors import JobError, RusterError
+from ruster.core.errors import JobError
 from ruster.core.ids import new_id
 from ruster.proactive.jobs.claiming import fires_at, first_due, rewound
 from ruster.proactive.jobs.job import Claimed, Job, Named, Outcome, Receipt, State
@@ -127,7 +127,7 @@ class JobStore:
             found = rows(connection, ask, {"owner": owner, "session": session_id})
             jobs = []
             for row in found:
-                with suppress(RusterError):  # one that cannot be read hides no other
+                with suppress(JobError):  # one that cannot be read hides no other
                     jobs.append((job_of(row), state_of(row, last_receipt(connection, row["n"]))))
             return jobs
 
@@ -240,7 +240,7 @@ class JobStore:
             found = []
             for run in rows(connection, f"{RUN_ROWS} WHERE outcome = 'running' ORDER BY runs.n"):
                 row = found_job(connection, run["owner"], run["id"])
-                with suppress(RusterError):
+                with suppress(JobError):
                     found.append(Claimed(job_of(row), state_of(row), receipt_of(run)))
             return found
 

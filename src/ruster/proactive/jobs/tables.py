@@ -101,8 +101,15 @@ def body_of(job: Job) -> str:
 
 
 def job_of(row: dict[str, Any]) -> Job:
-    """Read a job from its row; raises JobError if it cannot be read."""
-    body = json.loads(row["body"])
+    """Read a job from its row; raises JobError (``job_invalid``) if it cannot be read."""
+    try:
+        return _job_of(row, json.loads(row["body"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"the job {row['id']} cannot be read: {error!r}"
+        raise JobError(why, code="job_invalid") from error
+
+
+def _job_of(row: dict[str, Any], body: dict[str, Any]) -> Job:
     condition = body.get("condition")
     return Job(
         id=row["id"],

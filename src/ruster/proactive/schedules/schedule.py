@@ -43,7 +43,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """At ``anchor + k * seconds`` for k >= 1; ``seconds`` is 1 or more."""
+    """At ``anchor + k * seconds`` for every whole k; ``seconds`` is 1 or more."""
 
     seconds: int
     anchor: float
@@ -138,9 +138,9 @@ def _due(every: Every, number: int) -> float:
 
 def _passed(every: Every, moment: float) -> int:
     """Return how many dues are not after a moment."""
-    number = max(0, math.floor((moment - every.anchor) / every.seconds))
+    number = math.floor((moment - every.anchor) / every.seconds)
     # A float may have been rounded either way.
-    while number > 0 and _due(every, number) > moment:
+    while _due(every, number) > moment:
         number -= 1
     while _due(every, number + 1) <= moment:
         number += 1
