@@ -1,4 +1,4 @@
-"""The rounds through all memories: what is due moves, and they are cleaned. Who calls has the time."""
+"""The rounds through all memories: what is due moves, all are cleaned. Who calls has the time."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,10 +24,14 @@ from ruster.trust.grants import Grants
 from ruster.trust.register import Register
 from ruster.trust.settings import TrustSettings
 
-__all__ = ["Approvals", "Put", "Shown"]
+__all__ = ["Approvals", "Presence", "Put", "Shown"]
 
 _REMEMBERED = 256
 _log = structlog.stdlib.get_logger("ruster.trust")
+
+
+Presence = Callable[[], Awaitable[bool]]
+"""Whether somebody could be asked there now; must not take long, nor raise."""
 
 
 class Shown(Protocol):
@@ -36,6 +40,12 @@ class Shown(Protocol):
     def __call__(self, approval: Approval) -> None:
         """Show a question, or, when it has an answer, what became of it. Must not block."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Watcher:
+    tell: Callable[[Approval], None]
+    present: Presence | None
 
 
 class Approvals:
@@ -54,7 +64,7 @@ class Approvals:
         self._settings = settings
         self._clock = clock
         self._show = show
-        self._watchers: list[Callable[[Approval], None]] = []
+        self._watchers: list[_Watcher] = []
         self._open: dict[str, Approval] = {}
         self._ended: OrderedDict[str, Answer] = OrderedDict()
 
@@ -73,7 +83,7 @@ class Approvals:
 
     async def put(self, action: Action, decision: Decision, scope: TurnScope) -> Put:
         """Ask a person without waiting; see ``core.tools.Questions``."""
-        if (refusal := self._refusal(scope)) is not None:
+        if (refusal := await self._refusal(scope)) is not None:
             _log.info("approval_refused", tool=action.tool, session=scope.session_id, why=refusal)
             raise ToolError(refusal, code="approval_impossible")
         approval = draft(action, decision, scope, self._clock, self._settings.approval_timeout_s)
@@ -139,13 +149,19 @@ class Approvals:
                 ) from error
         return approval
 
-    def watch(self, watcher: Callable[[Approval], None]) -> Callable[[], None]:
-        """Tell of every question and every answer from now on; return how to stop that."""
-        self._watchers.append(watcher)
+    def watch(
+        self, watcher: Callable[[Approval], None], present: Presence | None = None
+    ) -> Callable[[], None]:
+        """Tell of every question and every answer from now on; return how to stop that.
+
+        Who watches counts as somebody to ask; with ``present`` only when that says so.
+        """
+        added = _Watcher(watcher, present)
+        self._watchers.append(added)
 
         def stop() -> None:
             with contextlib.suppress(ValueError):
-                self._watchers.remove(watcher)
+                self._watchers.remove(added)
 
         return stop
 
@@ -160,11 +176,11 @@ class Approvals:
 
     # Inside
 
-    def _refusal(self, scope: TurnScope) -> str | None:
+    async def _refusal(self, scope: TurnScope) -> str | None:
         """Say why nobody can be asked."""
         if not scope.privileged:
             return "only sessions of the daemon's own user and root may ask for approval"
-        if not scope.attended and not self._watchers:
+        if not scope.attended and not await self._is_watched():
             return (
                 "it needs approval and nobody is there to give it; allow it with a rule of the "
                 "policy, or do it in a session with somebody at hand"
@@ -172,6 +188,16 @@ class Approvals:
         if len(self._open) >= self._settings.max_pending:
             return f"{len(self._open)} questions wait for an answer already"
         return None
+
+    async def _is_watched(self) -> bool:
+        """Whether anybody watches who could be asked now."""
+        watchers = tuple(self._watchers)
+        if any(it.present is None for it in watchers):
+            return True
+        for watcher in watchers:
+            if watcher.present is not None and await watcher.present():
+                return True
+        return False
 
     def _expire_due(self) -> None:
         now = self._clock.monotonic()
@@ -249,7 +275,7 @@ class Approvals:
 
     def _tell_watchers(self, approval: Approval) -> None:
         for watcher in tuple(self._watchers):
-            watcher(approval)
+            watcher.tell(approval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,57 @@ async def test_who_watches_all_sessions_is_somebody_to_ask(folder: Path) -> None
         ).approved
 
 
+async def test_who_watches_under_a_condition_is_somebody_only_while_it_holds(folder: Path) -> None:
+    async with house(folder) as it:
+        present = False
+        heard: list[Approval] = []
+
+        async def is_present() -> bool:
+            await asyncio.sleep(0)
+            return present
+
+        stop = it.approvals.watch(heard.append, is_present)
+        unattended = scope(folder, attended=False)
+        assert "nobody is there" in (await it.approvals.ask(shell("ls"), ASK, unattended)).by
+        assert heard == []
+        present = True
+        asking = _ask(it, shell("ls"), unattended)
+        await it.approvals.answer((await it.board.asked()).question.id, YES)
+        assert (await asking).approved
+        present = False
+        asking = _ask(it, shell("ls"))  # attended: it is told all the same
+        await it.approvals.answer((await it.board.asked(2)).question.id, YES)
+        assert (await asking).approved
+        assert [approval.state for approval in heard] == [State.APPROVED] * 4
+        stop_other = it.approvals.watch(lambda approval: None)
+        asking = _ask(it, shell("ls"), unattended)
+        await it.approvals.answer((await it.board.asked(3)).question.id, YES)
+        assert (await asking).approved
+        stop_other()
+        stop()
+        present = True
+        assert "nobody is there" in (await it.approvals.ask(shell("ls"), ASK, unattended)).by
+
+
+async def test_the_bound_holds_while_it_is_found_out_who_is_there(folder: Path) -> None:
+    async with house(folder, max_pending=2) as it:
+        looking = asyncio.Event()
+
+        async def is_present() -> bool:
+            return await looking.wait()
+
+        it.approvals.watch(lambda approval: None, is_present)
+        asking = [_ask(it, shell(f"ls {n}"), scope(folder, attended=False)) for n in range(5)]
+        await asyncio.sleep(0)
+        looking.set()
+        await it.board.asked(2)
+        async with asyncio.timeout(20):
+            while sum(task.done() for task in asking) < 3:
+                await asyncio.sleep(0)
+        assert len(it.approvals.pending()) == 2
+        await cancel_and_wait(*asking)
+
+
 async def test_only_so_many_questions_wait(folder: Path) -> None:
     async with house(folder, max_pending=2) as it:
         asking = [_ask(it, shell(f"ls {n}")) for n in range(2)]

@@ -19,6 +19,7 @@ __all__ = [
     "gap_end",
     "is_gap",
     "is_repeated",
+    "moment_of",
     "overlap_end",
     "overlap_start",
     "second_moment",
@@ -74,6 +75,11 @@ def gap_end(wall: datetime, zone: tzinfo) -> float:
     low, high = int(second_moment(wall, zone)), int(first_moment(wall, zone))
     new = _offset(high, zone)
     return float(_least(low, high, lambda moment: _offset(moment, zone) == new))
+
+
+def moment_of(wall: datetime, zone: tzinfo) -> float:
+    """Return when somebody who names ``wall`` means: the first time, or right after a gap."""
+    return gap_end(wall, zone) if is_gap(wall, zone) else first_moment(wall, zone)
 
 
 def after_gap(wall: datetime, zone: tzinfo) -> datetime:

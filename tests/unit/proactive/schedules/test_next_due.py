@@ -296,7 +296,7 @@ def test_ten_years_of_seconds_and_minutes() -> None:
         assert missed(Cron(text, BERLIN), start, end) == Missed(10_000, last, exact=False)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(hours=sets(0, 23, 5), offset=st.integers(0, 400 * DAY_S))
 def test_the_last_missed_is_exact_even_when_the_count_is_not(
     hours: frozenset[int], offset: int

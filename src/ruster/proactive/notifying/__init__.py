@@ -1,0 +1,1 @@
+"""Notifications: on the desktop, by a command of the person's own, and questions for approval."""
