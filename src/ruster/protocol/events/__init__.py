@@ -30,6 +30,13 @@ from ruster.protocol.events.daemon import (
     Pong,
     StatusReport,
 )
+from ruster.protocol.events.goal import (
+    GoalListing,
+    GoalNoteSummary,
+    GoalRemoved,
+    GoalReport,
+    GoalSummary,
+)
 from ruster.protocol.events.job import (
     JobHistoryPage,
     JobListing,
@@ -76,6 +83,12 @@ from ruster.protocol.events.model import (
     ModelList,
     ModelReport,
     ModelsImported,
+)
+from ruster.protocol.events.ooda import (
+    ObservationSummary,
+    OodaListing,
+    OodaReport,
+    OodaSummary,
 )
 from ruster.protocol.events.session import (
     Attached,
@@ -141,6 +154,11 @@ __all__ = [
     "DoctorReport",
     "ErrorEvent",
     "Event",
+    "GoalListing",
+    "GoalNoteSummary",
+    "GoalRemoved",
+    "GoalReport",
+    "GoalSummary",
     "HistoryPage",
     "JobHistoryPage",
     "JobListing",
@@ -180,6 +198,10 @@ __all__ = [
     "ModelReport",
     "ModelsImported",
     "NoticeEvent",
+    "ObservationSummary",
+    "OodaListing",
+    "OodaReport",
+    "OodaSummary",
     "PastValue",
     "Pong",
     "Proactive",
@@ -263,6 +285,11 @@ EVENTS: tuple[type[Event], ...] = (
     JobRemoved,
     JobHistoryPage,
     TickReport,
+    GoalReport,
+    GoalListing,
+    GoalRemoved,
+    OodaReport,
+    OodaListing,
     MemoryResults,
     MemoryAdded,
     MemoryDocuments,

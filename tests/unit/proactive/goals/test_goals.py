@@ -17,21 +17,9 @@ from ruster.proactive.jobs.actions import EmitLog
 from ruster.proactive.jobs.job import Job
 from ruster.proactive.jobs.store import JobStore
 from ruster.proactive.schedules.schedule import Every
+from ruster.testing import ManualClock
 
 ANN, BEN = 1000, 1001
-
-
-class StillClock:
-    """Shows a time that is set."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
 
 
 class House:
@@ -39,7 +27,7 @@ class House:
 
     def __init__(self, jobs: JobStore) -> None:
         self.jobs = jobs
-        self.clock = StillClock()
+        self.clock = ManualClock()
         self.pokes = 0
         self.goals = GoalTracker(GoalStore(jobs.database), self.clock, self._poke)
 
