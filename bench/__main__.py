@@ -25,6 +25,7 @@ _NAMES = (
     "lifecycle",
     "sandbox",
     "scripts",
+    "jobs",
 )
 _ROOT = Path(__file__).resolve().parent.parent
 

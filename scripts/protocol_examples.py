@@ -125,6 +125,15 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "reject": [
         {"action": "reject", "approval_id": "pa-5f0c9a1be2d34c77", "reason": "not on this host"},
     ],
+    "server_list": [{"action": "server_list"}],
+    "server_get": [{"action": "server_get", "server": "mail"}],
+    "server_attach": [
+        {"action": "server_attach", "session_id": "work", "server": "mail"},
+        {"action": "server_attach", "session_id": "work", "server": "mail", "mode": "immediate"},
+    ],
+    "server_detach": [{"action": "server_detach", "session_id": "work", "server": "mail"}],
+    "server_send": [{"action": "server_send", "server": "mail", "message": "unread"}],
+    "server_subscribe": [{"action": "server_subscribe", "server": "mail"}],
     "ping": [{"action": "ping", "id": "a1"}],
 }
 
@@ -189,6 +198,16 @@ _MEMORY_MOVE = events.MemoryLogEntry(
     to_layer="insights",
 )
 _BACKUP = events.BackupSummary(name="before-moving", size_bytes=2_400_256, time=_CREATED)
+_MAIL = events.ServerSummary(
+    server="mail",
+    state="connected",
+    description="Tells of new mail.",
+    path="/home/me/.var/app/ruster/servers/mail.sock",
+    uid=1000,
+    tools=1,
+    sessions=1,
+    events=12,
+)
 _WEATHER = events.SkillSummary(
     name="weather", description="Tells the weather.", kind="script", score=4.21
 )
@@ -474,6 +493,38 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             approvals=[events.ApprovalSummary(**_QUESTION, turn="t-5f0c9a1be2d34c77")]
         ),
         events.ApprovalAnswered(approval_id=_APPROVAL_ID, state="approved", scope="once"),
+        events.ServerListing(servers=[_MAIL]),
+        events.ServerReport(
+            server=_MAIL,
+            tools=[
+                events.ServerToolSummary(
+                    name="search",
+                    description="Finds mail by words.",
+                    parameters={"type": "object", "properties": {"words": {"type": "string"}}},
+                )
+            ],
+            attachments=[
+                events.ServerAttachment(
+                    session_id=_WORK,
+                    owner=1000,
+                    mode="next-turn",
+                    delivered=10,
+                    dropped=2,
+                    failed=0,
+                    waiting=0,
+                )
+            ],
+            faults=0,
+            connections=1,
+            pending=0,
+        ),
+        events.ServerAttached(session_id=_WORK, server="mail", mode="next-turn"),
+        events.ServerDetached(session_id=_WORK, server="mail", detached=True),
+        events.ServerReplied(server="mail", payload={"unread": 3}),
+        events.ServerSubscribed(server="mail"),
+        events.ServerEvent(
+            server="mail", time=_CREATED, payload={"from": "anna@example.com", "subject": "Lunch?"}
+        ),
         events.Pong(),
     )
 }

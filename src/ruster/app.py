@@ -35,11 +35,15 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
+from ruster.proactive.servers.delivery import RateLimited
+from ruster.proactive.servers.servers import EventServers, ServerParts
+from ruster.proactive.servers.tools import ServerTools
 from ruster.proactive_services import (
     ChainedCommands,
     LateReminders,
@@ -133,6 +137,18 @@ class Daemon:
             installation.clock,
             self._folder_of,
         )
+        self.servers = EventServers(
+            self._settings.proactive.servers,
+            ServerParts(
+                folder=installation.paths.data / "servers",
+                state_file=installation.paths.state / "servers.json",
+                inbox=Inbox(lambda: self.store),
+                limited=self._tell_limited,
+                clock=installation.clock,
+                disk=installation.disk,
+                uid=os.geteuid(),
+            ),
+        )
         self.tools = self._build_tools()
         self.proactive = self._build_proactive()
         self.store, counts = self._build_store()
@@ -151,6 +167,8 @@ class Daemon:
             await self.trust.open()
             stack.callback(self.trust.close)
             _allow_many_descriptors()
+            stack.push_async_callback(self.servers.aclose)
+            await self.servers.start()
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
@@ -172,7 +190,7 @@ class Daemon:
         await self._stack.aclose()
 
     async def _close(self) -> None:
-        """Stop in order: no new clients, running answers end, clients are told, all is closed."""
+        """Stop in order: no new clients and jobs, running answers end, all is closed."""
         _log.info("stopping")
         await self._notifier.stopping()
         self.listener.stop_accepting()
@@ -180,6 +198,7 @@ class Daemon:
             encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
         await cancel_and_wait(self._resuming)
+        await self.proactive.aclose()  # what it has begun goes on after the next start
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
         _log.info("stopped")
@@ -225,6 +244,7 @@ class Daemon:
             memory=self.memory.service if self._settings.memory.enabled else None,
             reminders=LateReminders(lambda: self.proactive),
             protected=self._given.paths.own,
+            sources=(ServerTools(self.servers),),
         )
         return ToolServices(self._settings, parts)
 
@@ -239,9 +259,16 @@ class Daemon:
             web=self.tools.web,
             models=self._models,
             maintenance=maintenance,
+            approvals=self.trust.approvals,
+            attended=lambda key: self.store.is_attended(key),
+            environment=self._given.environment,
             clock=self._given.clock,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
+
+    def _tell_limited(self, limited: RateLimited) -> None:
+        """Say in a session that a server brings more than it may."""
+        self.store.notice(limited.owner, limited.session_id, "rate_limited", limited.message)
 
     def _folder_of(self, session_key: str) -> Path:
         owner, _, session_id = session_key.partition("/")
@@ -265,7 +292,9 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept((self.services, self.trust, self.memory.service, self.proactive)),
+            state=_Kept(
+                (self.services, self.trust, self.memory.service, self.proactive, self.servers)
+            ),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -280,6 +309,7 @@ class Daemon:
             connections=lambda: self.listener.connections,
             local_models=self.services.loaded,
             budget=self._budget,
+            proactive=self.proactive.summary,
         )
         live = self._live_settings()
         cases = UseCases(
@@ -299,6 +329,7 @@ class Daemon:
                 given.paths.data / "backups" / "memory",
                 given.clock,
             ),
+            server=ServerHandlers(self.store, self.servers, given.clock),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,16 @@ import structlog
 
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
-from ruster.core.clock import Clock
+from ruster.core.clock import Clock, rfc3339
 from ruster.core.errors import RusterError
 from ruster.core.inbox import SessionInbox
 from ruster.core.messages import ToolCall
 from ruster.core.ports import ChatModels, WebFetcher
 from ruster.core.tasks import spawn
 from ruster.core.tools import Answered, Toolbox, ToolCommands, TurnScope
+from ruster.notice_services import NoticeServices
+from ruster.protocol.events import ProactiveSummary
+from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
     from ruster.proactive.building import BuildParts, Jobs
@@ -41,6 +45,9 @@ class ProactiveParts:
     web: WebFetcher
     models: ChatModels
     maintenance: Mapping[str, Callable[[], Awaitable[str]]]
+    approvals: Approvals
+    attended: Callable[[str], bool]
+    environment: Mapping[str, str]
     clock: Clock
 
 
@@ -52,6 +59,9 @@ class ProactiveServices:
         self._paths = paths
         self._parts = parts
         self._opening: asyncio.Task[Jobs] | None = None
+        self._notices = NoticeServices(
+            settings.proactive.notify, parts.environment, parts.approvals, parts.attended
+        )
 
     def start(self) -> None:
         """Do what is due from now on."""
@@ -59,18 +69,34 @@ class ProactiveServices:
             self._open()
 
     async def aclose(self) -> None:
-        """End what runs, and close the file."""
-        if self._opening is None:
-            return
-        try:
-            jobs = await self._opening
-        except RusterError:
-            return
-        await jobs.aclose()
+        """End what runs, close the file, show no more notifications."""
+        if self._opening is not None:
+            with suppress(RusterError):
+                await (await self._opening).aclose()
+        await self._notices.aclose()
 
     async def jobs(self) -> JobService:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
+
+    async def summary(self) -> ProactiveSummary | None:
+        """Tell how it stands, if the jobs are at hand."""
+        if self._opening is None:
+            return None
+        try:
+            service = await self.jobs()
+            counts = await service.counts()
+            today = await service.tokens_today()
+        except RusterError:
+            return None
+        return ProactiveSummary(
+            jobs=counts.jobs,
+            enabled=counts.enabled,
+            due=None if counts.next_fires is None else rfc3339(counts.next_fires),
+            tokens_idle=service.idle_tokens,
+            tokens_today=today,
+            tokens_per_day=service.tokens_a_day,
+        )
 
     async def forget(self, session_key: str) -> None:
         """Remove the jobs of a session that goes; see ``core.ports.SessionState``."""
@@ -102,6 +128,7 @@ class ProactiveServices:
         from ruster.proactive.building import BuildParts
 
         parts = self._parts
+        self._notices.open()
         return BuildParts(
             settings=self._settings.proactive,
             times=self._settings.scheduler,
@@ -114,6 +141,7 @@ class ProactiveServices:
             models=parts.models,
             maintenance=parts.maintenance,
             clock=parts.clock,
+            notices=self._notices.spoken,
         )
 
 

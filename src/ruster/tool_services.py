@@ -20,7 +20,7 @@ from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.skills import SkillCatalogue
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.core.tool_ports import Asker, ConversationView, MemoryPort, Reminders
-from ruster.core.tools import Approver, Policy
+from ruster.core.tools import Approver, Policy, ToolSource
 from ruster.core.web import ScriptResult, WebAnswer
 from ruster.sandbox.web_settings import WebSettings
 from ruster.skills.scripts import ScriptFinder
@@ -40,7 +40,10 @@ _log = structlog.stdlib.get_logger("ruster.tools")
 
 @dataclass(frozen=True, slots=True)
 class ToolParts:
-    """What tools need of the rest of the house; ``protected`` are ruster's own folders."""
+    """What tools need of the rest of the house.
+
+    ``protected`` are ruster's own folders; ``sources`` bring tools beside those of skills.
+    """
 
     clock: Clock
     policy: Policy
@@ -51,6 +54,7 @@ class ToolParts:
     memory: MemoryPort | None = None
     reminders: Reminders | None = None
     protected: tuple[Path, ...] = ()
+    sources: tuple[ToolSource, ...] = ()
 
 
 class ToolServices:
@@ -85,7 +89,7 @@ class ToolServices:
             )
         )
         gate = Gate(parts.policy, parts.approver)
-        self.registry = ToolRegistry(gate, runs, own, (of_skills,))
+        self.registry = ToolRegistry(gate, runs, own, (of_skills, *parts.sources))
         self.registry.add(*tools)
         self.texts = ToolTexts(self.registry, own.text_chars)
         self._loading: asyncio.Task[None] | None = None

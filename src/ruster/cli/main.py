@@ -80,6 +80,14 @@ _MEMORY = {
     "delete": Entry("End what a name holds.", "ruster.cli.memory.facts:delete_fact"),
     "keys": Entry("List names that hold something.", "ruster.cli.memory.facts:list_keys"),
 }
+_SERVER = {
+    "list": Entry("List the event servers.", "ruster.cli.servers:list_servers"),
+    "get": Entry("Print all of one server.", "ruster.cli.servers:get"),
+    "attach": Entry("Bring a server's events to a session.", "ruster.cli.servers:attach"),
+    "detach": Entry("Bring them there no more.", "ruster.cli.servers:detach"),
+    "send": Entry("Ask a server something.", "ruster.cli.servers:send"),
+    "subscribe": Entry("Print a server's events as they come.", "ruster.cli.servers:subscribe"),
+}
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
@@ -98,6 +106,7 @@ COMMANDS = {
     "skills": Entry("Look at, check, add and ban skills.", entries=_SKILLS),
     "tools": Entry("See and run what the agent can do.", entries=_TOOLS),
     "memory": Entry("Find, add, correct and forget memories.", entries=_MEMORY),
+    "server": Entry("See programs that bring events, and attach them.", entries=_SERVER),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "doctor": Entry("Check what ruster needs; say what is missing.", "ruster.cli.doctor:doctor"),
     "config": Entry("Read and change settings.", entries=_CONFIG),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,13 @@ from ruster.core.tasks import spawn
 from ruster.engine.status import ModelStatus
 from ruster.handlers.caller import Caller
 from ruster.protocol.commands import Models, Ping, Status
-from ruster.protocol.events import LoadedModelSummary, ModelList, Pong, StatusReport
+from ruster.protocol.events import (
+    LoadedModelSummary,
+    ModelList,
+    Pong,
+    ProactiveSummary,
+    StatusReport,
+)
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
 from ruster.version import __version__
@@ -37,6 +43,7 @@ class DaemonView:
     connections: Callable[[], int]
     local_models: Callable[[], Sequence[ModelStatus]]
     budget: DayBudget
+    proactive: Callable[[], Awaitable[ProactiveSummary | None]]
 
 
 class DaemonHandlers:
@@ -64,6 +71,8 @@ class DaemonHandlers:
             "tokens_per_day": view.budget.limit,
             "local_models": [_summary(model) for model in view.local_models()],
         }
+        if caller.privileged:
+            totals["proactive"] = await view.proactive()
         report = StatusReport(
             version=__version__,
             pid=os.getpid(),

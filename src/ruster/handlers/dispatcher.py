@@ -15,6 +15,7 @@ from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
@@ -39,6 +40,7 @@ class UseCases:
     tool: ToolHandlers
     job: JobHandlers
     memory: MemoryHandlers
+    server: ServerHandlers
 
 
 class Dispatcher:
@@ -113,6 +115,12 @@ class Dispatcher:
             commands.ApprovalList: cases.approval.list,
             commands.Approve: cases.approval.approve,
             commands.Reject: cases.approval.reject,
+            commands.ServerList: cases.server.list,
+            commands.ServerGet: cases.server.get,
+            commands.ServerAttach: cases.server.attach,
+            commands.ServerDetach: cases.server.detach,
+            commands.ServerSend: cases.server.send,
+            commands.ServerSubscribe: cases.server.subscribe,
         }
 
     async def __call__(

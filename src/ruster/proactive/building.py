@@ -120,7 +120,7 @@ def _doers(parts: BuildParts, store: JobStore) -> Doers:
         "sweep": sweep,
     }
     return {
-        Say: SayDoer(parts.inbox),
+        Say: SayDoer(parts.inbox, parts.notices),
         Prompt: PromptDoer(parts.inbox),
         CallTool: ToolDoer(parts.inbox, parts.toolbox),
         CheckHttp: HttpDoer(parts.web),

@@ -28,6 +28,7 @@ __all__ = ["JobService", "ServiceParts"]
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 _NEEDS_SESSION = ("say", "prompt", "tool")
 _TITLE_CHARS = 80
+_SHORTER = 8  # of the 16 digits of an id: people type them, and names are taken once
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,12 @@ class JobService:
 
     def new_job(self, owner: int, schedule: Schedule, action: Action, **more: Any) -> Job:
         """Describe a job, with an id of its own if none is given."""
-        job_id = more.pop("id", "") or new_id(kind_of(action).replace("_", "-"))
+        job_id = more.pop("id", "") or new_id(kind_of(action))[:-_SHORTER]
+        title = more.pop("title", "")
+        if not title and isinstance(action, Say | Prompt):
+            title = action.message.partition("\n")[0][:_TITLE_CHARS]
         now = self._parts.clock.now()
-        return Job(job_id, owner, schedule, action, created=now, **more)
+        return Job(job_id, owner, schedule, action, created=now, title=title, **more)
 
     async def schedule(
         self, scope: TurnScope, when: str, text: str, *, as_task: bool = False
@@ -123,7 +127,6 @@ class JobService:
             schedule,
             Prompt(text) if as_task else Say(text),
             session_id=scope.session_id,
-            title=text[:_TITLE_CHARS],
             made_by=by,
             origins=tuple(sorted(scope.taint.origins)),
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ruster.proactive.notifying.settings import NotifySettings
+from ruster.proactive.servers.settings import ServerSettings
+
 __all__ = ["ProactiveSettings", "SchedulerSettings"]
 
 
@@ -32,6 +35,8 @@ class ProactiveSettings(BaseModel):
     """Receipts that are kept of each job."""
     keep_days: int = Field(default=30, ge=1)
     """Days that a job is kept which is over."""
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    servers: ServerSettings = Field(default_factory=ServerSettings)
     look_around: str = ""
     """When to look by itself what might be done, as a time in words such as `every day at 9`;
     empty is never. It takes a model's turn in the session named by `look_around_session`."""

@@ -23,8 +23,8 @@ _BAD = (Outcome.FAILED, Outcome.INTERRUPTED)
 class Notices(Protocol):
     """Where people are told who may not be attached anywhere."""
 
-    async def job_told(self, job: Job, text: str, *, failed: bool) -> None:
-        """Show a text about a job; never raises errors of the tree."""
+    def said(self, title: str, text: str, key: str, *, failed: bool, attended: bool) -> None:
+        """Show what was said, if it is to be: ``attended`` if some client was told it too."""
         ...
 
 
@@ -48,16 +48,18 @@ class Teller:
         return _reset(state, receipt)
 
     async def _tell(self, job: Job, key: str, text: str, *, failed: bool) -> None:
+        heard = False
         if job.session_id:
             spoken = Spoken(
                 job.owner, job.session_id, text, f"job:{job.id}", f"{key}/told", job.origins
             )
             try:
-                await self._inbox.tell(spoken)
+                heard = await self._inbox.tell(spoken)
             except RusterError as error:
                 _log.warning("job_untold", job=job.id, why=error.message)
         if self._notices is not None:
-            await self._notices.job_told(job, text, failed=failed)
+            name = job.title or job.id
+            self._notices.said(name, text, f"job/{job.id}", failed=failed, attended=heard)
         if failed:
             _log.warning("job_told", job=job.id, owner=job.owner, text=text)
 

@@ -180,6 +180,7 @@ NOTICE_CODES: dict[str, str] = {
     "context_lowered": "Memory is short: the model runs with a smaller window than was asked for.",
     "model_reloaded": "The model had been unloaded; the message says how long loading it took.",
     "turn_restarted": "The daemon stopped in the middle of this turn; it is answered anew.",
+    "rate_limited": "An event server brings too much; what is too much is dropped.",
     "history_damaged": "Part of the stored history was damaged and set aside.",
     "shutting_down": "The daemon is stopping.",
 }

@@ -19,10 +19,10 @@ from ruster.core.tasks import spawn
 from ruster.protocol.codec import BadLine, CommandId, decode_command, encode_event, error_event
 from ruster.protocol.commands import CommandBase
 from ruster.protocol.events import Event
-from ruster.server.framing import LineBuffer, TooLong
+from ruster.protocol.framing import LineBuffer, TooLong
+from ruster.protocol.peer import peer_uid
 from ruster.server.hangup import HangupWatch
 from ruster.server.outbox import Outbox
-from ruster.server.peer import peer_uid
 from ruster.server.quota import Quota
 from ruster.server.settings import ServerSettings
 

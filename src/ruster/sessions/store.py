@@ -91,6 +91,18 @@ class SessionStore:
         """Return where a session lies, or would lie; raises SessionError for a bad name."""
         return self._folder(owner, session_id)
 
+    def notice(self, owner: int, session_id: str, code: str, message: str) -> None:
+        """Tell those attached to a session something that is not part of its numbered stream."""
+        session = self._open.get((owner, session_id))
+        if session is not None:
+            session.stream.broadcast(encode_event(session.notice(code, message)))
+
+    def is_attended(self, key: str) -> bool:
+        """Whether some client is attached to the session of a key (``session_key``)."""
+        owner, _, session_id = key.partition("/")
+        session = self._open.get((int(owner), session_id))
+        return session is not None and session.stream.attended
+
     def tell(self, owner: int, session_id: str, event: Event, turn: str) -> None:
         """Publish an event about a turn of an open session; raises SessionError, StorageError."""
         session = self._open.get((owner, session_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from ruster.storage.sqlite.native import open_connection
 from ruster.testing import ManualClock
 from tests.unit.proactive.support import UID, CountingDoer, House, house
 
+_Counting = TypeVar("_Counting", bound=CountingDoer)
 HOUR_S, DAY_S, YEAR_S = 3600.0, 86_400.0, 365 * 86_400.0
 LIGHT = CallTool("light")
 
@@ -484,7 +486,7 @@ async def test_a_job_comes_back_as_it_was(tmp_path: Path, schedule: At | Every |
         assert (await it.store.get(UID, "all"))[0] == job
 
 
-def with_tool(it: House, doer: CountingDoer) -> CountingDoer:
+def with_tool(it: House, doer: _Counting) -> _Counting:
     """Have tools called by something else."""
     it.tool = doer
     it.runner._parts.doers[CallTool] = doer  # type: ignore[index]

@@ -115,9 +115,16 @@ FULL: dict[str, dict[str, Any]] = {
     "approval_list": {"watch": True},
     "approve": {"approval_id": "pa-5f0c9a1be2d34c77", "scope": "session"},
     "reject": {"approval_id": "pa-5f0c9a1be2d34c77", "reason": "no"},
+    "server_list": {},
+    "server_get": {"server": "mail"},
+    "server_attach": {"session_id": "a", "server": "mail", "mode": "immediate", "owner": 1},
+    "server_detach": {"session_id": "a", "server": "mail", "owner": 1},
+    "server_send": {"session_id": "a", "server": "mail", "message": "m", "owner": 1},
+    "server_subscribe": {"server": "mail"},
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
+    "server": [1, None, [], {}, True, "", "a/b", "../x", ".x", "mail\n", "x" * 65],
     "approval_id": [1, None, [], {}, True, "", "pa-1", "pa-5f0c9a1be2d34c77\n", "../x"],
     "scope": [1, [], {}, True, "", "forever"],
     "reason": [1, [], {}, True, "x" * 501],

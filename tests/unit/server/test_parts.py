@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ruster.protocol.peer import peer_uid
+from ruster.protocol.socket_path import SocketTaken
 from ruster.server.hangup import HangupWatch
-from ruster.server.listener import Listener, SocketTaken
+from ruster.server.listener import Listener
 from ruster.server.outbox import Outbox
-from ruster.server.peer import peer_uid
 from ruster.server.quota import Quota
 from ruster.server.settings import ServerSettings
 from ruster.server.systemd import ServiceNotifier

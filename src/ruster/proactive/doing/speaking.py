@@ -6,6 +6,7 @@ from ruster.core.inbox import SessionInbox, Spoken, TurnEnd
 from ruster.proactive.doing.doer import Bounds, Done
 from ruster.proactive.jobs.actions import Prompt, Say
 from ruster.proactive.jobs.job import Job
+from ruster.proactive.telling import Notices
 
 __all__ = ["PromptDoer", "SayDoer"]
 
@@ -15,12 +16,16 @@ class SayDoer:
 
     can_repeat = True
 
-    def __init__(self, inbox: SessionInbox) -> None:
+    def __init__(self, inbox: SessionInbox, notices: Notices | None = None) -> None:
         self._inbox = inbox
+        self._notices = notices
 
     async def do(self, job: Job, key: str, bounds: Bounds) -> Done:
         assert isinstance(job.action, Say)
-        heard = await self._inbox.tell(_spoken(job, job.action.message, key))
+        text = job.action.message
+        heard = await self._inbox.tell(_spoken(job, text, key))
+        if self._notices is not None:
+            self._notices.said(job.title or job.id, text, key, failed=False, attended=heard)
         return Done("delivered" if heard else "kept for who attaches next")
 
 

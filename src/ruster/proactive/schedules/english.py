@@ -20,12 +20,12 @@ from ruster.proactive.schedules.pieces import (
     Interval,
     Language,
     MonthDay,
+    Pattern,
     Piece,
     Repeat,
     Rhythm,
     Unread,
     Weekdays,
-    pattern,
 )
 from ruster.proactive.schedules.vocabulary import Vocabulary, any_of, numbered
 
@@ -141,55 +141,56 @@ def _refuse_other(match: re.Match[str]) -> list[Piece]:
 
 ENGLISH: Language = (
     *ISO,
-    (pattern(rf"in ({_TERMS})(?: from now)?"), lambda it: [_WORDS.amount(it[1])]),
-    (pattern(rf"({_TERMS}) from now"), lambda it: [_WORDS.amount(it[1])]),
+    (Pattern(rf"in ({_TERMS})(?: from now)?"), lambda it: [_WORDS.amount(it[1])]),
+    (Pattern(rf"({_TERMS}) from now"), lambda it: [_WORDS.amount(it[1])]),
     # Times of the day
-    (pattern(rf"{_AT}([0-9]{{1,2}})(?:[:.]([0-9]{{2}}))? ?([ap]\.?m\.?)"), _clock_12),
+    (Pattern(rf"{_AT}([0-9]{{1,2}})(?:[:.]([0-9]{{2}}))? ?([ap]\.?m\.?)"), _clock_12),
     (
-        pattern(rf"{_AT}([0-9]{{1,2}}):([0-9]{{2}})(?::([0-9]{{2}}))?(?: o'?clock| hours)?"),
+        Pattern(rf"{_AT}([0-9]{{1,2}}):([0-9]{{2}})(?::([0-9]{{2}}))?(?: o'?clock| hours)?"),
         _clock_24,
     ),
     (
-        pattern(
+        Pattern(
             rf"{_AT}(half|a quarter|quarter|five|ten|twenty|[0-9]{{1,2}}) (past|to) ({_HOURS})"
         ),
         _clock_told,
     ),
-    (pattern(rf"at ({_HOURS})(?: o'?clock)?"), lambda it: [clock(_WORDS.hour(it[1]))]),
-    (pattern(rf"({_HOURS}) o'?clock"), lambda it: [clock(_WORDS.hour(it[1]))]),
-    (pattern(r"and(?= (?:at )?[0-9]{1,2}(?:[:.][0-9]{2}| ?[ap]\.?m))"), lambda _: []),
-    (pattern(r"tonight"), lambda _: [DayOffset(0), NIGHT]),
+    (Pattern(rf"at ({_HOURS})(?: o'?clock)?"), lambda it: [clock(_WORDS.hour(it[1]))]),
+    (Pattern(rf"({_HOURS}) o'?clock"), lambda it: [clock(_WORDS.hour(it[1]))]),
+    (Pattern(r"and(?= (?:at )?[0-9]{1,2}(?:[:.][0-9]{2}| ?[ap]\.?m))"), lambda _: []),
+    (Pattern(r"tonight at midnight"), lambda _: [DayOffset(0), MIDNIGHT]),
+    (Pattern(r"tonight"), lambda _: [DayOffset(0), NIGHT]),
     (
-        pattern(r"(?:this) (morning|afternoon|evening)"),
+        Pattern(r"(?:this) (morning|afternoon|evening)"),
         lambda it: [DayOffset(0), _PARTS[it[1]]],
     ),
-    (pattern(r"(?:in the |at )?(" + "|".join(_PARTS) + ")"), lambda it: [_PARTS[it[1]]]),
+    (Pattern(r"(?:in the |at )?(" + "|".join(_PARTS) + ")"), lambda it: [_PARTS[it[1]]]),
     (
-        pattern(r"(?:every|each) (morning|afternoon|evening|night)"),
+        Pattern(r"(?:every|each) (morning|afternoon|evening|night)"),
         lambda it: [Repeat(Rhythm.DAY), _PARTS[it[1]]],
     ),
     # Days
-    (pattern(r"today"), lambda _: [DayOffset(0)]),
-    (pattern(r"(?:the )?day after tomorrow"), lambda _: [DayOffset(2)]),
-    (pattern(r"tomorrow"), lambda _: [DayOffset(1)]),
+    (Pattern(r"today"), lambda _: [DayOffset(0)]),
+    (Pattern(r"(?:the )?day after tomorrow"), lambda _: [DayOffset(2)]),
+    (Pattern(r"tomorrow"), lambda _: [DayOffset(1)]),
     (
-        pattern(r"(?:(?:every|each|on) )?(?:weekdays?|workdays?|working days?)"),
+        Pattern(r"(?:(?:every|each|on) )?(?:weekdays?|workdays?|working days?)"),
         lambda _: [Weekdays(frozenset(range(5)), again=True)],
     ),
     (
-        pattern(r"(?:every|each) weekend|(?:on )?weekends"),
+        Pattern(r"(?:every|each) weekend|(?:on )?weekends"),
         lambda _: [Weekdays(frozenset((5, 6)), again=True)],
     ),
     (
-        pattern(rf"(?:every |from )?({_DAY}) ?(?:to|through|till|until|-|–) ?({_DAY})"),  # noqa: RUF001
+        Pattern(rf"(?:every |from )?({_DAY}) ?(?:to|through|till|until|-|–) ?({_DAY})"),  # noqa: RUF001
         _WORDS.weekday_span,
     ),
     (
-        pattern(rf"(?:on )?next ({_DAY})"),
+        Pattern(rf"(?:on )?next ({_DAY})"),
         _WORDS.next_weekday,
     ),
     (
-        pattern(
+        Pattern(
             rf"(?P<every>every |each )?(?:on |this |coming )?"
             rf"(?P<days>{_DAY}s?(?:(?:, and |, | and |,){_DAY}s?){{0,6}})"
         ),
@@ -197,33 +198,33 @@ ENGLISH: Language = (
     ),
     # Dates
     (
-        pattern(
+        Pattern(
             rf"{_ON}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
             r"(?:,? (?P<year>[0-9]{4}))?"
         ),
         _WORDS.date,
     ),
     (
-        pattern(
+        Pattern(
             rf"{_ON}(?P<month>{_MONTH}) (?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?"
             r"(?:,? (?P<year>[0-9]{4}))?"
         ),
         _WORDS.date,
     ),
     (
-        pattern(rf"{_ON}(?P<day>last|{any_of(_ORDINALS)}|{_TH})(?: day)? {_OF_MONTH}"),
+        Pattern(rf"{_ON}(?P<day>last|{any_of(_ORDINALS)}|{_TH})(?: day)? {_OF_MONTH}"),
         _WORDS.month_day,
     ),
-    (pattern(rf"on the ({_TH})"), lambda it: [MonthDay(int(it[1][:-2]))]),
+    (Pattern(rf"on the ({_TH})"), lambda it: [MonthDay(int(it[1][:-2]))]),
     # Again and again
-    (pattern(r"every (?:other|second|third|2nd|3rd) [a-z]+|biweekly|fortnightly"), _refuse_other),
-    (pattern(r"hourly|daily|weekly|monthly|yearly|annually"), lambda it: [Repeat(_RHYTHMS[it[0]])]),
-    (pattern(r"(?:every|each) (day|month|year)"), lambda it: [Repeat(_RHYTHMS[it[1]])]),
-    (pattern(r"everyday"), lambda _: [Repeat(Rhythm.DAY)]),
+    (Pattern(r"every (?:other|second|third|2nd|3rd) [a-z]+|biweekly|fortnightly"), _refuse_other),
+    (Pattern(r"hourly|daily|weekly|monthly|yearly|annually"), lambda it: [Repeat(_RHYTHMS[it[0]])]),
+    (Pattern(r"(?:every|each) (day|month|year)"), lambda it: [Repeat(_RHYTHMS[it[1]])]),
+    (Pattern(r"everyday"), lambda _: [Repeat(Rhythm.DAY)]),
     (
-        pattern(r"every ((?:seconds?|minute|hour|week)(?: and a half)?)"),
+        Pattern(r"every ((?:seconds?|minute|hour|week)(?: and a half)?)"),
         lambda it: [Interval(_WORDS.amount(f"one {it[1]}"))],
     ),
-    (pattern(rf"every ({_TERMS})"), lambda it: [Interval(_WORDS.amount(it[1]))]),
+    (Pattern(rf"every ({_TERMS})"), lambda it: [Interval(_WORDS.amount(it[1]))]),
 )
 """What is understood, first match first."""

@@ -55,16 +55,16 @@ def schedule_from(form: Mapping[str, Any], now: float, zone: str) -> Schedule:
     if kind == "after":
         return At(_coming(now + _seconds(form), now), relative=True)
     if kind == "every":
-        return _often(Every(max(1, _seconds(form)), now))
+        return _often(Every(_seconds(form), now))
     if kind == "cron":
         return _often(parse_cron(_expression(form), zone))
     raise _invalid("the model filled in no kind")
 
 
 def _at(form: Mapping[str, Any], now: float, zone: str) -> At:
-    names = ("year", "month", "day", "hour", "minute")
+    day = (_number(form, "year"), _number(form, "month"), _number(form, "day"))
     try:
-        wall = datetime(*(_number(form, name) for name in names))  # noqa: DTZ001
+        wall = datetime(*day, _number(form, "hour"), _number(form, "minute"))
         return At(_coming(moment_of(wall, zone_of(zone)), now))
     except ValueError:
         raise _invalid("the model filled in a date that does not exist") from None
@@ -87,7 +87,10 @@ def _seconds(form: Mapping[str, Any]) -> int:
     unit = form.get("unit")
     if not isinstance(unit, str) or unit not in _UNITS:
         raise _invalid("the model filled in no unit of time")
-    return _number(form, "amount") * _UNITS[unit]
+    seconds = _number(form, "amount") * _UNITS[unit]
+    if not 1 <= seconds <= _LONGEST_S:
+        raise _invalid("the model filled in no amount of time up to a hundred years")
+    return seconds
 
 
 def _number(form: Mapping[str, Any], name: str) -> int:
@@ -107,8 +110,8 @@ def _often(schedule: Schedule) -> Schedule:
 def _coming(due: float, now: float) -> float:
     if due <= now:
         raise JobError(f"that is over already; say a time like {EXAMPLES}", code="when_past")
-    if due >= min(LATEST, now + _LONGEST_S):
-        raise _invalid("it is more than a hundred years away")
+    if due >= LATEST:
+        raise _invalid("it is beyond the calendar")
     return due
 
 

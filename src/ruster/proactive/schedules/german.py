@@ -20,12 +20,12 @@ from ruster.proactive.schedules.pieces import (
     Interval,
     Language,
     MonthDay,
+    Pattern,
     Piece,
     Repeat,
     Rhythm,
     Unread,
     Weekdays,
-    pattern,
 )
 from ruster.proactive.schedules.vocabulary import Vocabulary, any_of, numbered
 
@@ -148,73 +148,73 @@ def _refuse_other(match: re.Match[str]) -> list[Piece]:
 
 GERMAN: Language = (
     *ISO,
-    (pattern(rf"in ({_TERMS})"), lambda it: [_WORDS.amount(it[1])]),
+    (Pattern(rf"in ({_TERMS})"), lambda it: [_WORDS.amount(it[1])]),
     # Dates come before times: both can be written with a dot.
     (
-        pattern(rf"{_AM}(?P<day>[0-9]{{1,2}})\. ?(?P<month>{_MONTH})(?: (?P<year>[0-9]{{4}}))?"),
+        Pattern(rf"{_AM}(?P<day>[0-9]{{1,2}})\. ?(?P<month>{_MONTH})(?: (?P<year>[0-9]{{4}}))?"),
         _WORDS.date,
     ),
     (
-        pattern(rf"{_AM}(?P<day>[0-9]{{1,2}})\. ?(?P<month>[0-9]{{1,2}})\. ?(?P<year>[0-9]{{4}})?"),
+        Pattern(rf"{_AM}(?P<day>[0-9]{{1,2}})\. ?(?P<month>[0-9]{{1,2}})\. ?(?P<year>[0-9]{{4}})?"),
         _WORDS.date,
     ),
     (
-        pattern(rf"{_AM}(?P<day>letzten|{any_of(_ORDINALS)}|[0-9]{{1,2}}\.)(?: tag)? {_OF_MONTH}"),
+        Pattern(rf"{_AM}(?P<day>letzten|{any_of(_ORDINALS)}|[0-9]{{1,2}}\.)(?: tag)? {_OF_MONTH}"),
         _WORDS.month_day,
     ),
-    (pattern(r"am ([0-9]{1,2})\."), lambda it: [MonthDay(int(it[1]))]),
+    (Pattern(r"am ([0-9]{1,2})\."), lambda it: [MonthDay(int(it[1]))]),
     # Times of the day
-    (pattern(r"(?:um )?([0-9]{1,2})[:.]([0-9]{2})(?: uhr)?"), _clock),
-    (pattern(r"(?:um )?([0-9]{1,2}) uhr(?: ([0-9]{1,2}))?"), _clock),
+    (Pattern(r"(?:um )?([0-9]{1,2})[:.]([0-9]{2})(?: uhr)?"), _clock),
+    (Pattern(r"(?:um )?([0-9]{1,2}) uhr(?: ([0-9]{1,2}))?"), _clock),
     (
-        pattern(rf"(?:um )?(halb)( )({_HOURS})(?: uhr)?"),
+        Pattern(rf"(?:um )?(halb)( )({_HOURS})(?: uhr)?"),
         _clock_told,
     ),
     (
-        pattern(
+        Pattern(
             rf"(?:um )?(viertel|fünf|zehn|zwanzig|[0-9]{{1,2}}) (nach|vor) ({_HOURS})(?: uhr)?"
         ),
         _clock_told,
     ),
-    (pattern(rf"um ({_HOURS})(?: uhr)?"), lambda it: [clock(_WORDS.hour(it[1]))]),
-    (pattern(rf"({_HOURS}) uhr"), lambda it: [clock(_WORDS.hour(it[1]))]),
-    (pattern(r"und(?= (?:um )?[0-9]{1,2}(?:[:.][0-9]{2}| uhr))"), lambda _: []),
+    (Pattern(rf"um ({_HOURS})(?: uhr)?"), lambda it: [clock(_WORDS.hour(it[1]))]),
+    (Pattern(rf"({_HOURS}) uhr"), lambda it: [clock(_WORDS.hour(it[1]))]),
+    (Pattern(r"und(?= (?:um )?[0-9]{1,2}(?:[:.][0-9]{2}| uhr))"), lambda _: []),
     (
-        pattern(rf"(heute|morgen|übermorgen) ?({_DAY_PARTS})"),
+        Pattern(rf"(heute|morgen|übermorgen) ?({_DAY_PARTS})"),
         lambda it: [DayOffset(_OFFSETS[it[1]]), _PARTS[it[2]]],
     ),
-    (pattern(r"heute|morgen|übermorgen"), lambda it: [DayOffset(_OFFSETS[it[0]])]),
+    (Pattern(r"heute|morgen|übermorgen"), lambda it: [DayOffset(_OFFSETS[it[0]])]),
     (
-        pattern(r"jeden (morgen|vormittag|mittag|nachmittag|abend)|(jede nacht)"),
+        Pattern(r"jeden (morgen|vormittag|mittag|nachmittag|abend)|(jede nacht)"),
         lambda it: [Repeat(Rhythm.DAY), _PARTS[it[1] or "nacht"]],
     ),
     (
-        pattern(r"(?:am |in der |um )?(" + "|".join(sorted(_PARTS, key=len, reverse=True)) + ")"),
+        Pattern(r"(?:am |in der |um )?(" + "|".join(sorted(_PARTS, key=len, reverse=True)) + ")"),
         lambda it: [_PARTS[it[1]]],
     ),
     # Days
     (
-        pattern(r"werktags|(?:an werktagen)|jeden werktag|wochentags|unter der woche"),
+        Pattern(r"werktags|(?:an werktagen)|jeden werktag|wochentags|unter der woche"),
         lambda _: [Weekdays(frozenset(range(5)), again=True)],
     ),
     (
-        pattern(r"jedes wochenende|an wochenenden|an jedem wochenende"),
+        Pattern(r"jedes wochenende|an wochenenden|an jedem wochenende"),
         lambda _: [Weekdays(frozenset((5, 6)), again=True)],
     ),
     (
-        pattern(rf"(?:jeden |von )?({any_of(_WEEKDAYS)}) ?(?:bis|-|–) ?({any_of(_WEEKDAYS)})"),  # noqa: RUF001
+        Pattern(rf"(?:jeden |von )?({any_of(_WEEKDAYS)}) ?(?:bis|-|–) ?({any_of(_WEEKDAYS)})"),  # noqa: RUF001
         _WORDS.weekday_span,
     ),
     (
-        pattern(rf"(?P<every>jeden )?(?:am )?(?P<day>{_DAY}) ?(?P<part>{_DAY_PARTS})"),
+        Pattern(rf"(?P<every>jeden )?(?:am )?(?P<day>{_DAY}) ?(?P<part>{_DAY_PARTS})"),
         _weekday_part,
     ),
     (
-        pattern(rf"(?:am )?nächsten ({_DAY})"),
+        Pattern(rf"(?:am )?nächsten ({_DAY})"),
         _WORDS.next_weekday,
     ),
     (
-        pattern(
+        Pattern(
             r"(?P<every>jeden )?(?:am |diesen |kommenden )?"
             rf"(?P<days>{_DAY}s?(?:(?:, und |, | und |,)(?:jeden )?{_DAY}s?){{0,6}})"
         ),
@@ -222,15 +222,15 @@ GERMAN: Language = (
     ),
     # Again and again
     (
-        pattern(r"jede[nrs]? (?:zweite|dritte|andere)[nrs]? \w+|alle zwei \w+ am|vierzehntägig"),
+        Pattern(r"jede[nrs]? (?:zweite|dritte|andere)[nrs]? \w+|alle zwei \w+ am|vierzehntägig"),
         _refuse_other,
     ),
-    (pattern(any_of(_RHYTHMS)), lambda it: [Repeat(_RHYTHMS[it[0]])]),
-    (pattern(r"jede[nr]? (halbe stunde)"), lambda it: [Interval(_WORDS.amount(it[1]))]),
+    (Pattern(any_of(_RHYTHMS)), lambda it: [Repeat(_RHYTHMS[it[0]])]),
+    (Pattern(r"jede[nr]? (halbe stunde)"), lambda it: [Interval(_WORDS.amount(it[1]))]),
     (
-        pattern(r"jede (sekunde|minute|viertelstunde|dreiviertelstunde|stunde|woche)"),
+        Pattern(r"jede (sekunde|minute|viertelstunde|dreiviertelstunde|stunde|woche)"),
         lambda it: [Interval(_WORDS.amount(f"eine {it[1]}"))],
     ),
-    (pattern(rf"alle ({_TERMS})"), lambda it: [Interval(_WORDS.amount(it[1]))]),
+    (Pattern(rf"alle ({_TERMS})"), lambda it: [Interval(_WORDS.amount(it[1]))]),
 )
 """What is understood, first match first."""

@@ -13,9 +13,9 @@ from ruster.proactive.schedules.pieces import (
     Language,
     Moment,
     Part,
+    Pattern,
     Piece,
     Unread,
-    pattern,
 )
 
 __all__ = [
@@ -72,8 +72,8 @@ def clock(hour: int, minute: int = 0, second: int = 0, half: str = "") -> Clock:
         if not 1 <= hour <= 12:
             raise Unread(f"there is no {hour} {half}")
         hour = hour % 12 + (12 if half == "pm" else 0)
-    if hour > 23 or minute > 59 or second > 59:
-        raise Unread(f"there is no time {hour}:{minute:02}")
+    if hour > 23 or not 0 <= minute <= 59 or second > 59:
+        raise Unread("there is no such time of the day")
     return Clock(hour, minute, second, settled=bool(half) or hour > 12)
 
 
@@ -96,7 +96,7 @@ def _iso(match: re.Match[str]) -> Sequence[Piece]:
 
 ISO: Language = (
     (
-        pattern(
+        Pattern(
             r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
             r"(?:(?:t|,? (?:at |um )?)([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]{1,9})?)?"
             r" ?(z|[+-][0-9]{2}:?[0-9]{2})?)?"

@@ -21,12 +21,12 @@ __all__ = [
     "Moment",
     "MonthDay",
     "Part",
+    "Pattern",
     "Piece",
     "Repeat",
     "Rhythm",
     "Unread",
     "Weekdays",
-    "pattern",
     "read",
 ]
 
@@ -137,12 +137,24 @@ class Repeat:
 
 Piece = Amount | Interval | Clock | Part | DayOffset | Weekdays | MonthDay | Date | Moment | Repeat
 Maker = Callable[[re.Match[str]], Sequence[Piece]]
-Language = Sequence[tuple[re.Pattern[str], Maker]]
 
 
-def pattern(text: str) -> re.Pattern[str]:
-    """Compile a pattern that ends where a word does."""
-    return re.compile(rf"(?:{text})(?=[ ,]|\.?$)")
+class Pattern:
+    """A pattern that ends where a word does; it is compiled when it is first needed."""
+
+    __slots__ = ("_compiled", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._compiled: re.Pattern[str] | None = None
+
+    def match(self, text: str, at: int) -> re.Match[str] | None:
+        if self._compiled is None:
+            self._compiled = re.compile(rf"(?:{self._text})(?=[ ,]|\.?$)")
+        return self._compiled.match(text, at)
+
+
+Language = Sequence[tuple[Pattern, Maker]]
 
 
 def read(text: str, language: Language) -> list[Piece]:

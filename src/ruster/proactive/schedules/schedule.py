@@ -70,7 +70,10 @@ class Missed:
 
 
 def next_due(schedule: Schedule, after: float) -> float | None:
-    """Return the first due strictly after ``after``; None when never again."""
+    """Return the first due strictly after ``after``; None when never again.
+
+    Raises JobError for a cron expression or a zone that ``from_record`` would not have taken.
+    """
     if isinstance(schedule, At):
         return schedule.due if schedule.due > after else None
     if isinstance(schedule, Every):

@@ -56,7 +56,7 @@ class Vocabulary:
     def clock_to(self, minutes: str, hour: str) -> list[Piece]:
         """Read so many minutes before an hour."""
         named = self.hour(hour)
-        before = (named - 1) % (24 if named > 12 else 12) or 12
+        before = (named - 1) % 12 or 12 if 1 <= named <= 12 else (named - 1) % 24
         return [clock(before, 60 - self._minutes(minutes))]
 
     def weekday_list(self, match: re.Match[str]) -> list[Piece]:

@@ -44,8 +44,12 @@ _LINK = re.compile(
     r"(?:[:,] |[:,]? (?:to|that|about|of|daran,? dass|daran,?|dass|an|ans|zu) )", re.IGNORECASE
 )
 # A time behind one of these belongs to what is to be said, or is not the whole of the time.
-_BINDING = frozenset(
-    ["a", "about", "after", "an", "and", "before", "between", "but", "by", "each", "every", "except", "for", "from", "last", "my", "not", "of", "or", "our", "since", "that", "the", "their", "this", "till", "to", "until", "unless", "your", "ab", "aber", "alle", "außer", "bis", "der", "die", "das", "dem", "den", "des", "für", "jede", "jeden", "jeder", "jedes", "mein", "nach", "nicht", "oder", "ohne", "seit", "um", "und", "unser", "vom", "von", "vor", "zum", "zur", "zwischen"]
+_BINDING = re.compile(
+    r"a|about|after|an|and|before|between|but|by|each|every|except|for|from|last|my|not|of|or|our|"
+    r"since|that|the|their|this|till|to|until|unless|your|"
+    r"ab|aber|alle|außer|bis|de[mnrs]|die|das|für|jede[nrs]?|mein|nach|nicht|oder|ohne|seit|um|und|"
+    r"unser|vo[mn]|vor|zu[mr]|zwischen",
+    re.IGNORECASE,
 )
 _AGAIN = re.compile(
     r"\b(?:every|each|daily|weekly|hourly|monthly|alle|jede[nrs]?|täglich|stündlich)\b",
@@ -126,7 +130,7 @@ def _time_last(after: str, now: float, zone: str) -> tuple[Schedule, str] | None
     link = _LINK.match(after)
     words = after[link.end() :].split() if link else []
     for at in range(max(1, len(words) - _MOST_WORDS), len(words)):
-        bound = words[at - 1].lower().strip(",;") in _BINDING
+        bound = _BINDING.fullmatch(words[at - 1].strip(",;")) is not None
         try:
             schedule = _understood(" ".join(words[at:]), now, zone)
         except JobError:

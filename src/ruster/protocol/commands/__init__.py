@@ -88,6 +88,15 @@ from ruster.protocol.commands.ooda import (
     OodaCycle,
     OodaList,
 )
+from ruster.protocol.commands.server import (
+    EventMode,
+    ServerAttach,
+    ServerDetach,
+    ServerGet,
+    ServerList,
+    ServerSend,
+    ServerSubscribe,
+)
 from ruster.protocol.commands.session import (
     Attach,
     Cancel,
@@ -131,6 +140,7 @@ __all__ = [
     "Delete",
     "Detach",
     "Doctor",
+    "EventMode",
     "GoalAchieve",
     "GoalAdd",
     "GoalCommand",
@@ -190,6 +200,12 @@ __all__ = [
     "Reject",
     "Send",
     "SendMode",
+    "ServerAttach",
+    "ServerDetach",
+    "ServerGet",
+    "ServerList",
+    "ServerSend",
+    "ServerSubscribe",
     "SessionCommand",
     "SkillAdd",
     "SkillBan",
@@ -273,6 +289,12 @@ Command = (
     | ApprovalList
     | Approve
     | Reject
+    | ServerList
+    | ServerGet
+    | ServerAttach
+    | ServerDetach
+    | ServerSend
+    | ServerSubscribe
     | Ping
 )
 
@@ -353,6 +375,12 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ApprovalList,
         Approve,
         Reject,
+        ServerList,
+        ServerGet,
+        ServerAttach,
+        ServerDetach,
+        ServerSend,
+        ServerSubscribe,
         Ping,
     )
 }

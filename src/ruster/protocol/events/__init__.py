@@ -28,6 +28,7 @@ from ruster.protocol.events.daemon import (
     DoctorReport,
     LoadedModelSummary,
     Pong,
+    ProactiveSummary,
     StatusReport,
 )
 from ruster.protocol.events.goal import (
@@ -89,6 +90,18 @@ from ruster.protocol.events.ooda import (
     OodaListing,
     OodaReport,
     OodaSummary,
+)
+from ruster.protocol.events.server import (
+    ServerAttached,
+    ServerAttachment,
+    ServerDetached,
+    ServerEvent,
+    ServerListing,
+    ServerReplied,
+    ServerReport,
+    ServerSubscribed,
+    ServerSummary,
+    ServerToolSummary,
 )
 from ruster.protocol.events.session import (
     Attached,
@@ -205,11 +218,22 @@ __all__ = [
     "PastValue",
     "Pong",
     "Proactive",
+    "ProactiveSummary",
     "ProgressEvent",
     "Question",
     "ReceiptSummary",
     "Reply",
     "Response",
+    "ServerAttached",
+    "ServerAttachment",
+    "ServerDetached",
+    "ServerEvent",
+    "ServerListing",
+    "ServerReplied",
+    "ServerReport",
+    "ServerSubscribed",
+    "ServerSummary",
+    "ServerToolSummary",
     "SessionEvent",
     "SessionList",
     "SessionSummary",
@@ -314,6 +338,13 @@ EVENTS: tuple[type[Event], ...] = (
     ConfigListing,
     ApprovalListing,
     ApprovalAnswered,
+    ServerListing,
+    ServerReport,
+    ServerAttached,
+    ServerDetached,
+    ServerReplied,
+    ServerSubscribed,
+    ServerEvent,
     Pong,
 )
 """Every event, in the order of the reference."""

@@ -16,6 +16,7 @@ __all__ = [
     "DoctorReport",
     "LoadedModelSummary",
     "Pong",
+    "ProactiveSummary",
     "StatusReport",
 ]
 
@@ -36,6 +37,25 @@ class LoadedModelSummary(BaseModel):
     """How often it was loaded."""
     load_s: float | None = None
     """How long the last time took, in seconds."""
+
+
+class ProactiveSummary(BaseModel):
+    """What ruster does by itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: int
+    """Jobs of all users."""
+    enabled: int
+    """Those that are switched on and will be due."""
+    due: str | None = None
+    """When the next one is (RFC 3339)."""
+    tokens_idle: int
+    """Tokens that were taken since the start while nothing was due."""
+    tokens_today: int
+    """Tokens that jobs have taken since midnight."""
+    tokens_per_day: int
+    """What `proactive.day_tokens` allows; 0 is no limit."""
 
 
 class StatusReport(Reply):
@@ -62,6 +82,8 @@ class StatusReport(Reply):
     """What `agent.day_tokens` allows; 0 is no limit."""
     local_models: list[LoadedModelSummary] | None = None
     """The models of the embedded engine that were needed since the start."""
+    proactive: ProactiveSummary | None = None
+    """What is done without being asked; absent while it cannot be told."""
     rss_bytes: int
     """The daemon's resident memory."""
     uid: int

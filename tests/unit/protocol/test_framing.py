@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ruster.server.framing import TOO_LONG, LineBuffer, TooLong
+from ruster.protocol.framing import TOO_LONG, LineBuffer, TooLong
 
 LIMIT = 16
 DATA = st.lists(

@@ -1,0 +1,1 @@
+"""Event servers: sockets of other programs that bring events and answer requests."""
