@@ -32,9 +32,11 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.goal import GoalHandlers
 from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.ooda import OodaHandlers
 from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -216,7 +218,8 @@ class Daemon:
 
         def show(approval: Approval) -> None:
             asked = approval.question
-            self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
+            if asked.session_id:  # else only who watches all questions is shown it
+                self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
 
         return Trust(
             TrustParts(
@@ -263,6 +266,7 @@ class Daemon:
             attended=lambda key: self.store.is_attended(key),
             environment=self._given.environment,
             clock=self._given.clock,
+            disk=self._given.disk,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
 
@@ -322,6 +326,8 @@ class Daemon:
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
             job=JobHandlers(self.store, self.proactive.jobs),
+            goal=GoalHandlers(self.proactive.goals),
+            ooda=OodaHandlers(self.store, self.proactive.ooda),
             memory=MemoryHandlers(
                 self.store,
                 self.memory.service,

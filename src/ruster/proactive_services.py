@@ -25,10 +25,13 @@ from ruster.core.tasks import spawn
 from ruster.core.tools import Answered, Toolbox, ToolCommands, TurnScope
 from ruster.notice_services import NoticeServices
 from ruster.protocol.events import ProactiveSummary
+from ruster.storage.disk import Disk
 from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
     from ruster.proactive.building import BuildParts, Jobs
+    from ruster.proactive.goals.tracker import GoalTracker
+    from ruster.proactive.ooda.service import Ooda
     from ruster.proactive.service import JobService
 
 __all__ = ["ChainedCommands", "LateReminders", "ProactiveParts", "ProactiveServices"]
@@ -49,6 +52,7 @@ class ProactiveParts:
     attended: Callable[[str], bool]
     environment: Mapping[str, str]
     clock: Clock
+    disk: Disk
 
 
 class ProactiveServices:
@@ -78,6 +82,14 @@ class ProactiveServices:
     async def jobs(self) -> JobService:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
+
+    async def goals(self) -> GoalTracker:
+        """Return what keeps goals; raises JobError or StorageError."""
+        return (await asyncio.shield(self._open())).pulse.goals
+
+    async def ooda(self) -> Ooda:
+        """Return what goes through OODA cycles; raises JobError or StorageError."""
+        return (await asyncio.shield(self._open())).pulse.ooda
 
     async def summary(self) -> ProactiveSummary | None:
         """Tell how it stands, if the jobs are at hand."""
@@ -141,6 +153,8 @@ class ProactiveServices:
             models=parts.models,
             maintenance=parts.maintenance,
             clock=parts.clock,
+            questions=parts.approvals,
+            disk=parts.disk,
             notices=self._notices.spoken,
         )
 

@@ -12,9 +12,11 @@ from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
+from ruster.handlers.goal import GoalHandlers
 from ruster.handlers.job import JobHandlers
 from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
+from ruster.handlers.ooda import OodaHandlers
 from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -39,6 +41,8 @@ class UseCases:
     skill: SkillHandlers
     tool: ToolHandlers
     job: JobHandlers
+    goal: GoalHandlers
+    ooda: OodaHandlers
     memory: MemoryHandlers
     server: ServerHandlers
 
@@ -87,6 +91,14 @@ class Dispatcher:
             commands.JobRemove: cases.job.remove,
             commands.JobHistory: cases.job.history,
             commands.JobTick: cases.job.tick,
+            commands.GoalAdd: cases.goal.add,
+            commands.GoalList: cases.goal.list,
+            commands.GoalShow: cases.goal.show,
+            commands.GoalNote: cases.goal.note,
+            commands.GoalAchieve: cases.goal.achieve,
+            commands.GoalRemove: cases.goal.remove,
+            commands.OodaCycle: cases.ooda.cycle,
+            commands.OodaList: cases.ooda.list,
             commands.MemorySearch: cases.memory.records.search,
             commands.MemoryAdd: cases.memory.adding.add,
             commands.MemoryList: cases.memory.records.newest,
