@@ -19,7 +19,6 @@ import structlog
 from ruster.agent.budget import DayBudget
 from ruster.agent.metering import MeteredModels
 from ruster.agent.turn import Agent
-from ruster.checks.table import CheckParts, build_checks
 from ruster.config.live import LiveSettings
 from ruster.config.loader import Loaded
 from ruster.config.paths import Paths
@@ -31,12 +30,8 @@ from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
-from ruster.handlers.doctor import DoctorHandlers
-from ruster.handlers.goal import GoalHandlers
-from ruster.handlers.job import JobHandlers
-from ruster.handlers.memory.handlers import MemoryHandlers
+from ruster.handlers.doctor import Check, DoctorHandlers
 from ruster.handlers.model import ModelHandlers
-from ruster.handlers.ooda import OodaHandlers
 from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -244,7 +239,7 @@ class Daemon:
             skills=self.skills,
             conversation=conversing,
             asker=conversing,
-            memory=self.memory.service if self._settings.memory.enabled else None,
+            memory=self.memory.late if self._settings.memory.enabled else None,
             reminders=LateReminders(lambda: self.proactive),
             protected=self._given.paths.own,
             sources=(ServerTools(self.servers),),
@@ -287,7 +282,7 @@ class Daemon:
             clock=given.clock,
             skills=self.skills,
             commands=ChainedCommands((self.tools.texts, LateReminders(lambda: self.proactive))),
-            memory=self.memory.service,
+            memory=self.memory.late,
         )
         parts = SessionParts(
             agent=agent,
@@ -297,7 +292,7 @@ class Daemon:
             settings=settings.sessions,
             counts=counts,
             state=_Kept(
-                (self.services, self.trust, self.memory.service, self.proactive, self.servers)
+                (self.services, self.trust, self.memory.late, self.proactive, self.servers)
             ),
         )
         model = settings.default_model
@@ -319,29 +314,24 @@ class Daemon:
         cases = UseCases(
             session=SessionHandlers(self.store, self.services.is_here),
             daemon=DaemonHandlers(view, self.services.models),
-            doctor=DoctorHandlers(build_checks(self._check_parts())),
+            doctor=DoctorHandlers(self._checks),
             config=ConfigHandlers(live),
             model=ModelHandlers(self.services.store),
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
-            job=JobHandlers(self.store, self.proactive.jobs),
-            goal=GoalHandlers(self.proactive.goals),
-            ooda=OodaHandlers(self.store, self.proactive.ooda),
-            memory=MemoryHandlers(
-                self.store,
-                self.memory.service,
-                settings.memory,
-                given.paths.data / "backups" / "memory",
-                given.clock,
-            ),
+            memory=lambda: self.memory.handlers(self.store),
+            proactive=lambda: self.proactive.handlers(self.store),
             server=ServerHandlers(self.store, self.servers, given.clock),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 
-    def _check_parts(self) -> CheckParts:
+    def _checks(self) -> Mapping[str, Check]:
+        """Return what a doctor looks at, imported when one is asked for."""
+        from ruster.checks.table import CheckParts, build_checks
+
         given, services = self._given, self.services
-        return CheckParts(
+        parts = CheckParts(
             loaded=given.loaded,
             paths=given.paths,
             environment=given.environment,
@@ -354,6 +344,7 @@ class Daemon:
             library=self.skills.library,
             skill_folders=skill_folders(self._settings, given.paths),
         )
+        return build_checks(parts)
 
     def _live_settings(self) -> LiveSettings:
         """Say which settings take effect without a restart."""

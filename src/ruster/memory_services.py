@@ -1,15 +1,16 @@
 """All that has to do with the memory, built from the settings: where it lies, what makes vectors.
 
-Nothing is opened before something is to be kept or found. Which models make vectors is looked for
-once, in the background, when a memory is first used.
+Nothing is imported or opened before something is to be kept or found. Which models make vectors is
+looked for once, in the background, when a memory is first used.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,13 +21,14 @@ from ruster.core.errors import RusterError
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
-from ruster.memory.keeping import Keeper
-from ruster.memory.learning.choice import learner_for
-from ruster.memory.learning.known import OwnerFacts
-from ruster.memory.memories import Memories
+from ruster.memory.late import LateMemory
+from ruster.memory.places import FILE_NAME
 from ruster.memory.rounds import Rounds
-from ruster.memory.service import FolderOf, MemoryService
-from ruster.memory.store import FILE_NAME
+
+if TYPE_CHECKING:
+    from ruster.handlers.memory.handlers import MemoryHandlers
+    from ruster.memory.service import MemoryService
+    from ruster.sessions.store import SessionStore
 
 __all__ = ["MemoryServices"]
 
@@ -36,7 +38,7 @@ _LOCAL = ("llamacpp", "ollama")
 
 
 class MemoryServices:
-    """``service`` is what turns, tools and commands use; ``hint`` tells how to find more."""
+    """``late`` is what turns and tools use; ``hint`` tells how to find more."""
 
     def __init__(
         self,
@@ -45,39 +47,68 @@ class MemoryServices:
         models: Models,
         chat_models: ChatModels,
         clock: Clock,
-        folder_of: FolderOf,
+        folder_of: Callable[[str], Path],
     ) -> None:
-        own = settings.memory
-        self._settings = own.embedding
-        self._cache_file = paths.cache / "vectors.sqlite"
+        self._settings = settings.memory
+        self._paths = paths
         self._models = models
+        self._chat_models = chat_models
+        self._clock = clock
+        self._folder_of = folder_of
+        self._root = paths.data / "memory"
         self._looking: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
         self.hint: str | None = None
-        self._memories = Memories(paths.data / "memory", clock, own.max_open, self._first_use)
-        known = OwnerFacts(self._memories)
-        learner = learner_for(own, chat_models, known.near)
-        keeper = Keeper(self._memories, learner, own.max_waiting)
-        self.service = MemoryService(self._memories, keeper, own, folder_of)
+        self.late = LateMemory(self._load, self._settings, self._root)
         self.rounds = Rounds(
-            self._memories,
+            self.late.lend,
             lambda: _files(paths),
-            own.upkeep,
+            self._settings.upkeep,
         )
+
+    @property
+    def service(self) -> MemoryService:
+        """The memory itself; the first time it is imported, which blocks."""
+        return self.late.service
+
+    async def handlers(self, sessions: SessionStore) -> MemoryHandlers:
+        """Return the commands about the memory, imported when the first one comes."""
+        service = await self.late.loaded()
+        kind = await asyncio.to_thread(_handlers_type)
+        backups = self._paths.data / "backups" / "memory"
+        return kind(sessions, service, self._settings, backups, self._clock)
 
     async def aclose(self) -> None:
         """Keep what waits, close all memories and let go of the models."""
         if self._looking is not None:
             await cancel_and_wait(self._looking)
-        await self.service.aclose()
+        await self.late.aclose()
         await self._stack.aclose()
+
+    def _load(self) -> Callable[[], MemoryService]:
+        """Import the memory and return what makes it."""
+        from ruster.memory.keeping import Keeper
+        from ruster.memory.learning.choice import learner_for
+        from ruster.memory.learning.known import OwnerFacts
+        from ruster.memory.memories import Memories
+        from ruster.memory.service import MemoryService
+
+        def make() -> MemoryService:
+            own = self._settings
+            memories = Memories(self._root, self._clock, own.max_open, self._first_use)
+            learner = learner_for(own, self._chat_models, OwnerFacts(memories).near)
+            keeper = Keeper(memories, learner, own.max_waiting)
+            return MemoryService(memories, keeper, own, self._folder_of)
+
+        return make
 
     def _first_use(self) -> None:
         self._looking = spawn(self._look(), name="look for an embedding model")
 
     async def _look(self) -> None:
         """Choose the models that make vectors and rate; without any, words alone must do."""
-        if (self._settings.embedder, self._settings.reranker) == ("off", "off"):
+        own, memories = self._settings.embedding, self.service.memories
+        if (own.embedder, own.reranker) == ("off", "off"):
             return
         # Imported when first needed, not at every start.
         from ruster.memory.embedding.cache import EmbeddingCache
@@ -87,11 +118,9 @@ class MemoryServices:
         from ruster.memory.onnx.models import OnnxModels
         from ruster.memory.reranking.choice import choose_reranker
 
-        own = self._settings
         try:
             folders = await asyncio.to_thread(find_folders, own.onnx_folders)
-            listed = await self._models.models()
-            local = [it.id for it in listed.models if it.id.partition("/")[0] in _LOCAL]
+            local = [it.id for it in (await self._models.models(_LOCAL)).models]
             onnx = OnnxModels(own.onnx)
             self._stack.push_async_callback(onnx.aclose)
             choice = choose_embedder(own.embedder, folders, onnx.open, local, self._models)
@@ -102,12 +131,18 @@ class MemoryServices:
         self.hint = choice.hint
         if choice.embedder is None:
             _log.info("memory_by_words_only", hint=choice.hint)
-            self._memories.use((), reranker)
+            memories.use((), reranker)
             return
-        cache = EmbeddingCache(self._cache_file, own.cache_entries)
+        cache = EmbeddingCache(self._paths.cache / "vectors.sqlite", own.cache_entries)
         self._stack.callback(cache.close)
         _log.info("memory_by_meaning", embedder=choice.embedder.id)
-        self._memories.use((CachedEmbedder(choice.embedder, cache),), reranker)
+        memories.use((CachedEmbedder(choice.embedder, cache),), reranker)
+
+
+def _handlers_type() -> type[MemoryHandlers]:
+    from ruster.handlers.memory.handlers import MemoryHandlers
+
+    return MemoryHandlers
 
 
 def _files(paths: Paths) -> Iterator[Path]:

@@ -7,15 +7,17 @@ model of it is asked for.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ruster.config.loader import variables
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock
-from ruster.core.ports import Provider
+from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.ports import LocalEngine, Provider
 from ruster.llm.registry import Registry
 from ruster.llm.retries import Retries, RetryPolicy
 from ruster.llm.router import Models
@@ -117,7 +119,42 @@ class ModelServices:
     def _local_provider(self) -> Provider:
         from ruster.llm.llamacpp import LlamaCppProvider
 
-        return LlamaCppProvider(self.engine, self.store)
+        return LlamaCppProvider(_LateEngine(lambda: self.engine), self.store)
+
+
+class _LateEngine:
+    """Has the engine made when a model file is first run: to list what is here needs none."""
+
+    def __init__(self, engine: Callable[[], LocalEngine]) -> None:
+        self._engine = engine
+        self._used = False
+
+    @property
+    def missing(self) -> str | None:
+        return self._made().missing
+
+    def infer(self, model: Path, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        return self._made().infer(model, request)
+
+    async def embed(self, model: Path, texts: Sequence[str]) -> list[list[float]]:
+        return await self._made().embed(model, texts)
+
+    async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
+        return await self._made().rerank(model, query, documents)
+
+    async def forget(self, session: str) -> None:
+        await self._made().forget(session)
+
+    async def context_size(self, model: Path) -> int | None:
+        return await self._made().context_size(model)
+
+    async def aclose(self) -> None:
+        if self._used:
+            await self._made().aclose()
+
+    def _made(self) -> LocalEngine:
+        self._used = True
+        return self._engine()
 
 
 def _given(provider: Provider) -> Provider:

@@ -29,10 +29,12 @@ from ruster.storage.disk import Disk
 from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
+    from ruster.handlers.proactive import ProactiveHandlers
     from ruster.proactive.building import BuildParts, Jobs
     from ruster.proactive.goals.tracker import GoalTracker
     from ruster.proactive.ooda.service import Ooda
     from ruster.proactive.service import JobService
+    from ruster.sessions.store import SessionStore
 
 __all__ = ["ChainedCommands", "LateReminders", "ProactiveParts", "ProactiveServices"]
 
@@ -83,13 +85,9 @@ class ProactiveServices:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
 
-    async def goals(self) -> GoalTracker:
-        """Return what keeps goals; raises JobError or StorageError."""
-        return (await asyncio.shield(self._open())).pulse.goals
-
-    async def ooda(self) -> Ooda:
-        """Return what goes through OODA cycles; raises JobError or StorageError."""
-        return (await asyncio.shield(self._open())).pulse.ooda
+    async def handlers(self, sessions: SessionStore) -> ProactiveHandlers:
+        """Return the commands about all this, imported when the first one comes."""
+        return await asyncio.to_thread(self._handlers, sessions)
 
     async def summary(self) -> ProactiveSummary | None:
         """Tell how it stands, if the jobs are at hand."""
@@ -126,7 +124,8 @@ class ProactiveServices:
         return self._opening
 
     async def _opened(self) -> Jobs:
-        from ruster.proactive.building import open_jobs  # not before the socket is ready
+        await asyncio.to_thread(_load)
+        from ruster.proactive.building import open_jobs
 
         try:
             jobs = await open_jobs(self._build_parts())
@@ -135,6 +134,24 @@ class ProactiveServices:
             raise
         jobs.scheduler.start()
         return jobs
+
+    def _handlers(self, sessions: SessionStore) -> ProactiveHandlers:
+        from ruster.handlers.goal import GoalHandlers
+        from ruster.handlers.job import JobHandlers
+        from ruster.handlers.ooda import OodaHandlers
+        from ruster.handlers.proactive import ProactiveHandlers
+
+        return ProactiveHandlers(
+            JobHandlers(sessions, self.jobs),
+            GoalHandlers(self._goals),
+            OodaHandlers(sessions, self._ooda),
+        )
+
+    async def _goals(self) -> GoalTracker:
+        return (await asyncio.shield(self._open())).pulse.goals
+
+    async def _ooda(self) -> Ooda:
+        return (await asyncio.shield(self._open())).pulse.ooda
 
     def _build_parts(self) -> BuildParts:
         from ruster.proactive.building import BuildParts
@@ -157,6 +174,11 @@ class ProactiveServices:
             disk=parts.disk,
             notices=self._notices.spoken,
         )
+
+
+def _load() -> None:
+    """Import what jobs need, beside what else the daemon does."""
+    import ruster.proactive.building  # noqa: F401
 
 
 class LateReminders:

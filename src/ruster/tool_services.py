@@ -15,6 +15,7 @@ import structlog
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock
 from ruster.core.errors import ToolError
+from ruster.core.imports import without
 from ruster.core.ports import ProcessSandbox, ScriptRunner, WebFetcher
 from ruster.core.sandbox import Completed, ProcessSpec
 from ruster.core.skills import SkillCatalogue
@@ -142,7 +143,8 @@ class _LateWeb:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> WebAnswer:
-        from ruster.sandbox.http_guard import GuardedWeb
+        with without("click"):  # httpx has it for a command line of its own, with all of rich
+            from ruster.sandbox.http_guard import GuardedWeb
 
         if self._made is None:
             self._made = GuardedWeb(self._settings)

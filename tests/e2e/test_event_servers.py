@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.e2e.test_cli import Ctl
 
 from ruster.client.event_server import EventServer, Question
-from ruster.testing import DaemonProcess, RawClient
+from ruster.core.inference import Content
+from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 
 
 async def _echo(question: Question) -> object:
@@ -67,3 +68,47 @@ async def test_events_are_printed_as_they_come(folder: Path) -> None:
         assert re.fullmatch(rb'\S+T\S+ \[work\] \{"n": 1\}\n', line.result())
         child.terminate()
         await child.wait()
+
+
+async def test_an_event_is_told_and_answered(folder: Path) -> None:
+    servers = folder / "data" / "servers"
+    async with (
+        DaemonProcess(folder) as daemon,
+        EventServer("mail", folder=servers) as mail,
+        RawClient(daemon.socket_path) as client,
+    ):
+        await client.ask({"action": "create", "session_id": "work"}, "created")
+        await client.ask({"action": "attach", "session_id": "work"}, "attached")
+        command = {"action": "server_attach", "session_id": "work", "server": "mail"}
+        await client.ask(command | {"mode": "proactive"}, "server_attached")
+        await mail.emit("Lunch?", session_id="work")
+        assert (await client.event("proactive"))["message"] == "Lunch?"
+        await client.ask(command | {"mode": "immediate"}, "server_attached")
+        await mail.emit({"from": "anna"})
+        answer = ""
+        while not (event := await client.event("response"))["done"]:
+            answer += event["delta"]
+        assert 'Background Event: {"from":"anna"}' in answer
+        why = await client.ask({"action": "why", "session_id": "work"}, "why")
+        assert "server:mail" in why["origins"]
+
+
+async def test_an_event_waits_for_the_next_message(folder: Path) -> None:
+    seen = ScriptedProvider([Content("ok")])
+    async with (
+        running_daemon(folder, providers={"seen": seen}, default_model="seen/any"),
+        EventServer("mail", folder=folder / "data" / "servers") as mail,
+        RawClient(folder / "r.sock") as client,
+    ):
+        await client.ask({"action": "create", "session_id": "work"}, "created")
+        command = {"action": "server_attach", "session_id": "work", "server": "mail"}
+        await client.ask(command, "server_attached")
+        await mail.connected()
+        await mail.emit("Lunch?")
+        get = {"action": "server_get", "server": "mail"}
+        while not (await client.ask(get, "server_get"))["attachments"][0]["delivered"]:
+            await asyncio.sleep(0.02)
+        await client.ask({"action": "send", "session_id": "work", "message": "hi"}, "accepted")
+        await client.turn()
+        text = "\n".join(message.content for message in seen.requests[-1].messages)
+        assert "Background Event (server:mail): Lunch?" in text

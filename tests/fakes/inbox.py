@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from ruster.core.errors import SessionError
 from ruster.core.inbox import SessionInbox, Spoken, TurnEnd, TurnReport
+from ruster.core.tools import TurnScope
 
 __all__ = ["InboxRecorder"]
 
@@ -38,6 +40,12 @@ class InboxRecorder(SessionInbox):
         self.limits.append((max_tokens, timeout_s))
         await self._take("ask", spoken)
         return TurnReport(f"t-{len(self.spoken)}", TurnEnd.DONE, "done", 7)
+
+    async def scope(self, owner: int, session_id: str) -> TurnScope:
+        if session_id in self.gone:
+            raise SessionError(f"there is no session {session_id!r}")
+        key = f"{owner}/{session_id}"
+        return TurnScope(session_id, key, "t-0", owner, privileged=True, folder=Path("/nowhere"))
 
     def texts(self, session_id: str | None = None) -> list[str]:
         """Return what was said, in one session or in all."""

@@ -21,6 +21,8 @@ from ruster.core.errors import ProviderError
 __all__ = ["DayBudget", "Reservation", "TurnBudget"]
 
 _log = structlog.stdlib.get_logger("ruster.agent")
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FILE_BYTES = 96
 
 
 class Reservation:
@@ -80,14 +82,14 @@ class DayBudget:
         if self._path is None:
             return
         text = json.dumps({"day": self._day.isoformat(), "tokens": self._spent})
-        temporary = self._path.with_suffix(".new")
-        try:  # some microseconds: it is not flushed
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:  # In place and never shorter, so that no file system flushes it: some microseconds.
+            fd = os.open(self._path, _WRITE, 0o600)
             try:
-                os.write(fd, text.encode())
+                os.write(fd, text.ljust(_FILE_BYTES).encode())
+                if os.fstat(fd).st_size > _FILE_BYTES:  # it was damaged
+                    os.ftruncate(fd, _FILE_BYTES)
             finally:
                 os.close(fd)
-            temporary.replace(self._path)
         except OSError as error:
             _log.warning("budget_not_kept", error=str(error))
 

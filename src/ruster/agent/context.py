@@ -39,8 +39,10 @@ class Fitted:
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """Estimate the tokens of ``messages`` by their UTF-8 size, rather too many than too few."""
     tokens = _TOKENS_PER_MESSAGE * len(messages)
-    for message in messages:
-        tokens += int(size_bytes(message) / _BYTES_PER_TOKEN)
+    for message in messages:  # nearly all are plain text: see to these without a call for each
+        text = message.content
+        plain = text.isascii() and not message.tool_calls
+        tokens += int((len(text) if plain else size_bytes(message)) / _BYTES_PER_TOKEN)
     return tokens
 
 
@@ -104,8 +106,9 @@ def shortened(turn: TurnMessages, tokens: int) -> list[Message]:
 
 def size_bytes(message: Message) -> int:
     """Return a message's size: its text, and its calls with their arguments."""
-    size = len(message.content.encode(errors="replace"))
-    if message.tool_calls:  # rare, and this runs over the whole conversation in every turn
+    text = message.content
+    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
+    if message.tool_calls:
         size += sum(len(c.name) + len(str(c.arguments)) for c in message.tool_calls)
     return size
 

@@ -136,6 +136,18 @@ def app() -> typer.Typer:
     return build_group(_HELP, COMMANDS, callback=_options, add_completion=True)
 
 
+def _run(words: list[str]) -> None:
+    """Run what the words say; a group that comes first is run by itself.
+
+    It needs nothing of what stands above it, and typer imports pydantic to read any option there.
+    """
+    entry = COMMANDS.get(words[0]) if words else None
+    if entry is None or not entry.entries:
+        app()(words, prog_name="rusterctl")
+    else:
+        build_group(entry.help, entry.entries)(words[1:], prog_name=f"rusterctl {words[0]}")
+
+
 def main() -> None:
     """Run ``rusterctl`` and leave with its exit status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a command runs, Ctrl-C just ends us
@@ -143,7 +155,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # what the locale cannot write becomes "?"
     try:
-        app()(prog_name="rusterctl")
+        _run(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - the boundary: no traceback reaches a user
         print(f"rusterctl: cannot start: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)

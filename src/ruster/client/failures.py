@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruster.core.errors import (
     ConfigError,
     EngineCrashed,
+    JobError,
     MemoryError,
     ModelError,
     ProtocolError,
@@ -59,6 +60,12 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "record_not_found", "record_exists", "record_invalid", "text_invalid", "text_too_large",
         "vector_invalid", "query_invalid", "facts_full", "undo_impossible", "fact_not_found",
         "import_invalid", "backup_exists", "backup_limit", "backup_not_found",
+    ),
+    JobError: (
+        "job_not_found", "job_exists", "job_invalid", "job_limit", "job_busy", "jobs_corrupt",
+        "jobs_too_new", "jobs_busy", "when_invalid", "when_past", "goal_not_found", "goal_exists",
+        "goal_limit", "server_not_found", "server_failed", "server_busy", "rate_limited",
+        "notify_failed", "notify_missing",
     ),
     SkillError: ("skill_not_found", "skill_banned", "skill_invalid", "skill_limit"),
     ToolError: (

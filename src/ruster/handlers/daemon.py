@@ -9,13 +9,12 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruster.agent.budget import DayBudget
 from ruster.core.clock import Clock
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import spawn
-from ruster.engine.status import ModelStatus
 from ruster.handlers.caller import Caller
 from ruster.protocol.commands import Models, Ping, Status
 from ruster.protocol.events import (
@@ -28,6 +27,9 @@ from ruster.protocol.events import (
 from ruster.sessions.store import SessionStore
 from ruster.sessions.turns import TurnCounts
 from ruster.version import __version__
+
+if TYPE_CHECKING:
+    from ruster.engine.status import ModelStatus
 
 __all__ = ["DaemonHandlers", "DaemonView"]
 

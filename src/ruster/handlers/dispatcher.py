@@ -5,32 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.caller import Caller
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
-from ruster.handlers.goal import GoalHandlers
-from ruster.handlers.job import JobHandlers
-from ruster.handlers.memory.handlers import MemoryHandlers
 from ruster.handlers.model import ModelHandlers
-from ruster.handlers.ooda import OodaHandlers
 from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.protocol import commands
 
+if TYPE_CHECKING:
+    from ruster.handlers.memory.handlers import MemoryHandlers
+    from ruster.handlers.proactive import ProactiveHandlers
+
 __all__ = ["Dispatcher", "UseCases"]
 
+_Cases = TypeVar("_Cases")
 _Handler = Callable[[Caller, Any], Awaitable["asyncio.Future[None] | None"]]
+_Table = dict[type[commands.CommandBase], _Handler]
 
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """One object per family of commands."""
+    """One object per family of commands; some are made when their first command comes."""
 
     session: SessionHandlers
     daemon: DaemonHandlers
@@ -40,10 +42,8 @@ class UseCases:
     approval: ApprovalHandlers
     skill: SkillHandlers
     tool: ToolHandlers
-    job: JobHandlers
-    goal: GoalHandlers
-    ooda: OodaHandlers
-    memory: MemoryHandlers
+    memory: Callable[[], Awaitable[MemoryHandlers]]
+    proactive: Callable[[], Awaitable[ProactiveHandlers]]
     server: ServerHandlers
 
 
@@ -51,6 +51,12 @@ class Dispatcher:
     """Runs the use-case of a command."""
 
     def __init__(self, cases: UseCases) -> None:
+        self._late: dict[str, Callable[[], Awaitable[_Table]]] = {
+            "memory": lambda: _table(cases.memory, _of_memory),
+            **dict.fromkeys(
+                ("job", "goal", "ooda"), lambda: _table(cases.proactive, _of_proactive)
+            ),
+        }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
             commands.Send: cases.session.send,
@@ -82,61 +88,78 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
-            commands.JobAdd: cases.job.add,
-            commands.JobList: cases.job.list,
-            commands.JobShow: cases.job.show,
-            commands.JobRun: cases.job.run,
-            commands.JobEnable: cases.job.enable,
-            commands.JobDisable: cases.job.disable,
-            commands.JobRemove: cases.job.remove,
-            commands.JobHistory: cases.job.history,
-            commands.JobTick: cases.job.tick,
-            commands.GoalAdd: cases.goal.add,
-            commands.GoalList: cases.goal.list,
-            commands.GoalShow: cases.goal.show,
-            commands.GoalNote: cases.goal.note,
-            commands.GoalAchieve: cases.goal.achieve,
-            commands.GoalRemove: cases.goal.remove,
-            commands.OodaCycle: cases.ooda.cycle,
-            commands.OodaList: cases.ooda.list,
-            commands.MemorySearch: cases.memory.records.search,
-            commands.MemoryAdd: cases.memory.adding.add,
-            commands.MemoryList: cases.memory.records.newest,
-            commands.MemoryShow: cases.memory.records.show,
-            commands.MemoryEdit: cases.memory.records.edit,
-            commands.MemoryForget: cases.memory.forgetting.forget,
-            commands.MemoryPin: cases.memory.records.pin,
-            commands.MemoryPromote: cases.memory.moves.promote,
-            commands.MemoryLog: cases.memory.moves.log,
-            commands.MemoryUndo: cases.memory.moves.undo,
-            commands.MemoryStats: cases.memory.records.stats,
-            commands.MemoryExport: cases.memory.adding.export,
-            commands.MemoryImport: cases.memory.adding.take_in,
-            commands.MemoryBackup: cases.memory.files.back_up,
-            commands.MemoryBackups: cases.memory.files.list,
-            commands.MemoryBackupRemove: cases.memory.files.remove,
-            commands.MemoryRestore: cases.memory.files.restore,
-            commands.MemoryReindex: cases.memory.files.reindex,
-            commands.MemorySet: cases.memory.facts.set,
-            commands.MemoryGet: cases.memory.facts.get,
-            commands.MemoryDelete: cases.memory.facts.delete,
-            commands.MemoryKeys: cases.memory.facts.keys,
-            commands.ConfigGet: cases.config.get,
-            commands.ConfigSet: cases.config.set,
-            commands.ConfigList: cases.config.list,
-            commands.ApprovalList: cases.approval.list,
-            commands.Approve: cases.approval.approve,
-            commands.Reject: cases.approval.reject,
             commands.ServerList: cases.server.list,
             commands.ServerGet: cases.server.get,
             commands.ServerAttach: cases.server.attach,
             commands.ServerDetach: cases.server.detach,
             commands.ServerSend: cases.server.send,
             commands.ServerSubscribe: cases.server.subscribe,
+            commands.ConfigGet: cases.config.get,
+            commands.ConfigSet: cases.config.set,
+            commands.ConfigList: cases.config.list,
+            commands.ApprovalList: cases.approval.list,
+            commands.Approve: cases.approval.approve,
+            commands.Reject: cases.approval.reject,
         }
 
     async def __call__(
         self, caller: Caller, command: commands.CommandBase
     ) -> asyncio.Future[None] | None:
         """Handle a command; return a future of what it set going. Raises RusterError."""
+        if type(command) not in self._handlers:
+            self._handlers |= await self._late[command.action.partition("_")[0]]()
         return await self._handlers[type(command)](caller, command)
+
+
+async def _table(load: Callable[[], Awaitable[_Cases]], of: Callable[[_Cases], _Table]) -> _Table:
+    """Make a family's object, and return its commands."""
+    return of(await load())
+
+
+def _of_memory(cases: MemoryHandlers) -> _Table:
+    return {
+        commands.MemorySearch: cases.records.search,
+        commands.MemoryAdd: cases.adding.add,
+        commands.MemoryList: cases.records.newest,
+        commands.MemoryShow: cases.records.show,
+        commands.MemoryEdit: cases.records.edit,
+        commands.MemoryForget: cases.forgetting.forget,
+        commands.MemoryPin: cases.records.pin,
+        commands.MemoryPromote: cases.moves.promote,
+        commands.MemoryLog: cases.moves.log,
+        commands.MemoryUndo: cases.moves.undo,
+        commands.MemoryStats: cases.records.stats,
+        commands.MemoryExport: cases.adding.export,
+        commands.MemoryImport: cases.adding.take_in,
+        commands.MemoryBackup: cases.files.back_up,
+        commands.MemoryBackups: cases.files.list,
+        commands.MemoryBackupRemove: cases.files.remove,
+        commands.MemoryRestore: cases.files.restore,
+        commands.MemoryReindex: cases.files.reindex,
+        commands.MemorySet: cases.facts.set,
+        commands.MemoryGet: cases.facts.get,
+        commands.MemoryDelete: cases.facts.delete,
+        commands.MemoryKeys: cases.facts.keys,
+    }
+
+
+def _of_proactive(cases: ProactiveHandlers) -> _Table:
+    return {
+        commands.JobAdd: cases.job.add,
+        commands.JobList: cases.job.list,
+        commands.JobShow: cases.job.show,
+        commands.JobRun: cases.job.run,
+        commands.JobEnable: cases.job.enable,
+        commands.JobDisable: cases.job.disable,
+        commands.JobRemove: cases.job.remove,
+        commands.JobHistory: cases.job.history,
+        commands.JobTick: cases.job.tick,
+        commands.GoalAdd: cases.goal.add,
+        commands.GoalList: cases.goal.list,
+        commands.GoalShow: cases.goal.show,
+        commands.GoalNote: cases.goal.note,
+        commands.GoalAchieve: cases.goal.achieve,
+        commands.GoalRemove: cases.goal.remove,
+        commands.OodaCycle: cases.ooda.cycle,
+        commands.OodaList: cases.ooda.list,
+    }

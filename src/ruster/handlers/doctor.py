@@ -24,9 +24,14 @@ Check = Callable[[], Awaitable[Finding]]
 
 
 class DoctorHandlers:
-    """The check-up; ``checks`` by the name they are told under, in order."""
+    """The check-up; ``checks`` returns them by the name they are told under, in order.
 
-    def __init__(self, checks: Mapping[str, Check], *, patience_s: float = _PATIENCE_S) -> None:
+    It may import what they need: it is called in a thread, once they are asked for.
+    """
+
+    def __init__(
+        self, checks: Callable[[], Mapping[str, Check]], *, patience_s: float = _PATIENCE_S
+    ) -> None:
         self._checks = checks
         self._patience_s = patience_s
 
@@ -36,9 +41,10 @@ class DoctorHandlers:
         return spawn(self._report(caller, command), name="doctor")
 
     async def _report(self, caller: Caller, command: Doctor) -> None:
+        listed = await asyncio.to_thread(self._checks)
         tasks = {
             name: spawn(_call(check), name=f"check {name}", log_failure=False)
-            for name, check in self._checks.items()
+            for name, check in listed.items()
         }
         try:
             await asyncio.wait(tasks.values(), timeout=self._patience_s)

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from ruster.core.errors import ProviderError, ProviderUnreachable
+from ruster.core.imports import without
 from ruster.core.ports import Provider
 from ruster.llm.access import Variables
 from ruster.llm.hosted import HOSTED, hosted
@@ -29,7 +30,7 @@ ENTRY_POINTS = "ruster.providers"
 
 BUILTIN = {
     "llamacpp": "ruster.llm.llamacpp:LlamaCppProvider",
-    "ollama": "ruster.llm.ollama.provider:OllamaProvider",
+    "ollama": "ruster.llm.ollama.late:LateOllama",
     "pinky": "ruster.llm.pinky:PinkyProvider",
 }
 """Prefix to import string ``module:factory``."""
@@ -99,7 +100,8 @@ class Registry(Mapping[str, Callable[[], Provider]]):
 def _import(prefix: str, target: str) -> Callable[..., Provider]:
     module, _, name = target.partition(":")
     try:
-        return cast(Callable[..., Provider], getattr(importlib.import_module(module), name))
+        with without("click"):  # httpx has it for a command line of its own, with all of rich
+            return cast(Callable[..., Provider], getattr(importlib.import_module(module), name))
     except ImportError as error:
         raise ProviderUnreachable(
             f"the provider {prefix!r} is not installed ({error}): "

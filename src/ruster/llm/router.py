@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 
@@ -112,13 +112,18 @@ class Models:
         found = await self._first_at_hand(model)
         return None if found is None else found[0]
 
-    async def models(self) -> ModelList:
-        """List what every provider has; one that cannot be reached is named, not fatal."""
+    async def models(self, prefixes: Collection[str] | None = None) -> ModelList:
+        """List what every provider has, or only those of ``prefixes``, which alone are made then.
+
+        One that cannot be reached is named, not fatal.
+        """
         missing: dict[str, str] = {}
+        if prefixes is None:
+            prefixes = await asyncio.to_thread(list, self._factories)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._listed(prefix, missing), name=f"models of {prefix}")
-                for prefix in await asyncio.to_thread(list, self._factories)
+                for prefix in prefixes
             ]
         return ModelList(tuple(info for task in tasks for info in task.result()), missing)
 

@@ -13,11 +13,11 @@ import structlog
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
 from ruster.core.memory import Embedder, Reranker
-from ruster.memory.store import FILE_NAME, MemoryStore
+from ruster.memory.places import owner_file, session_file
+from ruster.memory.store import MemoryStore
 
 __all__ = ["Memories"]
 
-_FOLDER = "memory"
 _log = structlog.stdlib.get_logger("ruster.memory")
 
 
@@ -56,11 +56,11 @@ class Memories:
 
     def owner_file(self, owner: int) -> Path:
         """Return where an owner's memory lies, whether it is there or not."""
-        return self._root / str(owner) / FILE_NAME
+        return owner_file(self._root, owner)
 
     def session_file(self, folder: Path) -> Path:
         """Return where a session's memory lies, whether it is there or not."""
-        return folder / _FOLDER / FILE_NAME
+        return session_file(folder)
 
     @asynccontextmanager
     async def lend(self, file: Path) -> AsyncIterator[MemoryStore]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ruster.core.errors import MemoryError, RusterError
-from ruster.memory.memories import Memories
 from ruster.memory.upkeep.settings import UpkeepSettings
-from ruster.memory.upkeep.upkeep import Upkeep
 
-__all__ = ["Rounds"]
+if TYPE_CHECKING:
+    from ruster.memory.store import MemoryStore
+    from ruster.memory.upkeep.upkeep import Upkeep
+
+__all__ = ["Lend", "Rounds"]
+
+Lend = Callable[[Path], "AbstractAsyncContextManager[MemoryStore]"]
+"""Lends a memory by its file, as ``Memories.lend`` does."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
 
@@ -26,11 +33,11 @@ class Rounds:
 
     def __init__(
         self,
-        memories: Memories,
+        lend: Lend,
         files: Callable[[], Iterable[Path]],
         settings: UpkeepSettings,
     ) -> None:
-        self._memories = memories
+        self._lend = lend
         self._files = files
         self._settings = settings
 
@@ -65,7 +72,7 @@ class Rounds:
         failed: list[str] = []
         for file in files:
             try:
-                async with self._memories.lend(file) as store:
+                async with self._lend(file) as store:
                     await visit(store.upkeep(self._settings))
             except RusterError as error:
                 _log.error("memory_not_kept_up", file=str(file), why=error.message)

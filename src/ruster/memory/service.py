@@ -190,12 +190,14 @@ class MemoryService:
         asked = set(tokens(message))
         found: list[Hit] = []
         for hit in hits:
+            if len(found) == self._settings.brought:
+                break
+            if hit.record.kind == TOOL_KIND or hit.record.text in visible:
+                continue
             shared = len(asked & set(tokens(hit.passage))) / len(asked) if asked else 0.0
-            fits = max(shared, hit.scores.vector) >= self._settings.least_fit
-            seen = hit.record.kind == TOOL_KIND or hit.record.text in visible
-            if fits and not seen:
+            if max(shared, hit.scores.vector) >= self._settings.least_fit:
                 found.append(hit)
-        return found[: self._settings.brought]
+        return found
 
     async def _search(self, owner: int, folder: Path | None, query: Query) -> list[Hit]:
         async with self.stores(owner, folder) as stores:

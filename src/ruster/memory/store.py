@@ -20,6 +20,7 @@ from ruster.memory.database.schema import migrate
 from ruster.memory.index.nearest import Nearest
 from ruster.memory.index.vectors import layer_code
 from ruster.memory.index.words import WORDS, create_words
+from ruster.memory.places import FILE_NAME
 from ruster.memory.records import forgetting, keeping, listing, log, rows, writing
 from ruster.memory.records.checks import check_text, checked_record
 from ruster.memory.records.documents import Documents
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_NAME", "MemoryStore"]
 
-FILE_NAME = "memory.sqlite"
 _GIVEN = "given"
 """The generation of vectors that records bring along where there is no embedder."""
 _WIPE_TRIES = 3

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import unquote, unquote_to_bytes
 
-import idna
-
 from ruster.core.errors import ToolError
 from ruster.sandbox.addresses import IPAddress, ipv4_of
 
@@ -130,6 +128,8 @@ def _ascii(host: str) -> str:
     """Write a host in ASCII by IDNA 2008 after the mapping of UTS 46."""
     if host.isascii() and "xn--" not in host.lower():
         return host
+    import idna  # its tables are for the few names that are not ASCII
+
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):

@@ -64,6 +64,16 @@ def test_a_damaged_count_begins_at_zero(tmp_path: Path, content: str) -> None:
     assert DayBudget(path, 0, ManualClock()).spent_today == 0
 
 
+@pytest.mark.parametrize("content", ["", "no json", '{"day":"2027-01-15","tokens":' + "9" * 500])
+def test_a_damaged_count_is_written_anew(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "budget.json"
+    path.write_text(content)
+    with DayBudget(path, 0, ManualClock()).reserve(10) as step:
+        step.spend(7)
+        step.spend(3)
+    assert DayBudget(path, 0, ManualClock()).spent_today == 10
+
+
 def test_a_disk_that_refuses_does_not_stop_anything(tmp_path: Path) -> None:
     day = DayBudget(tmp_path / "no" / "such" / "budget.json", 0, ManualClock())
     with day.reserve(1) as step:

@@ -58,6 +58,26 @@ def test_the_help_of_all_commands_imports_nothing_heavy() -> None:
     assert not _HEAVY & set(done.stderr.split())
 
 
+@pytest.mark.parametrize("group", sorted(_GROUPS))
+def test_the_help_of_a_group_imports_nothing_heavy(group: str) -> None:
+    code = "import atexit, sys; from ruster.cli.main import main; "
+    code += "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+    code += f"sys.argv = ['rusterctl', {group!r}, '--help']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    inside = CliRunner().invoke(app(), [group, "--help"], prog_name="rusterctl")
+    assert done.stdout == inside.output
+    assert not _HEAVY & set(done.stderr.split())
+
+
+def test_a_group_by_itself_is_called_by_its_whole_name() -> None:
+    program = [sys.executable, "-m", "ruster.cli.main", "memory", "serch"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Usage: rusterctl memory [OPTIONS] COMMAND" in done.stderr
+    assert "'rusterctl memory -h'" in done.stderr
+    assert "serch" in done.stderr
+
+
 def test_wrong_usage_is_status_2() -> None:
     for words in (["dance"], ["ask", "--louder"], ["config", "get"]):
         assert CliRunner().invoke(app(), words).exit_code == 2, words

@@ -34,7 +34,7 @@ from ruster.protocol.commands import (
     Send,
     Status,
 )
-from ruster.protocol.events import Created, Event, SessionList, StatusReport
+from ruster.protocol.events import Created, Event, ProactiveSummary, SessionList, StatusReport
 from ruster.sessions.turns import TurnCounts
 from ruster.testing import running_daemon
 
@@ -194,7 +194,12 @@ async def test_what_others_do_is_not_in_a_strangers_status(
     clock = SystemClock()
     budget = DayBudget(None, 0, clock)
     counts = TurnCounts(total=3)
-    view = DaemonView(daemon.store, counts, clock, 0.0, lambda: 7, lambda: (), budget)
+    summary = ProactiveSummary(jobs=1, enabled=1, tokens_idle=0, tokens_today=0, tokens_per_day=0)
+
+    async def proactive() -> ProactiveSummary:
+        return summary
+
+    view = DaemonView(daemon.store, counts, clock, 0.0, lambda: 7, lambda: (), budget, proactive)
     handlers = DaemonHandlers(view, daemon.services.models)
     for caller in (owner, stranger):
         await handlers.status(caller, Status())
@@ -206,6 +211,7 @@ async def test_what_others_do_is_not_in_a_strangers_status(
         None
     }
     assert (mine.tokens_today, theirs.tokens_today) == (0, None)
+    assert (mine.proactive, theirs.proactive) == (summary, None)
 
 
 async def test_a_stranger_cannot_fill_the_disk_with_models(

@@ -20,7 +20,7 @@ async def _well() -> Finding:
 
 async def _ask(checks: dict[str, Check], patience_s: float = 20.0) -> list[DoctorCheck]:
     root = FakeCaller(0, privileged=True)
-    await (await DoctorHandlers(checks, patience_s=patience_s).doctor(root, Doctor()))
+    await (await DoctorHandlers(lambda: checks, patience_s=patience_s).doctor(root, Doctor()))
     (report,) = root.replies
     assert isinstance(report, DoctorReport)
     return report.checks
@@ -36,7 +36,7 @@ async def test_a_stranger_is_told_nothing() -> None:
 
     stranger = FakeCaller(STRANGER, privileged=False)
     with pytest.raises(SessionError) as error:
-        await DoctorHandlers({"disk": look}).doctor(stranger, Doctor())
+        await DoctorHandlers(lambda: {"disk": look}).doctor(stranger, Doctor())
     await asyncio.sleep(0)
     assert (error.value.code, stranger.replies, looked) == ("not_permitted", [], False)
 

@@ -11,7 +11,7 @@ import pytest
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.llm.gemini.provider import GeminiProvider
 from ruster.llm.hosted import HOSTED, hosted
-from ruster.llm.ollama.provider import OllamaProvider
+from ruster.llm.ollama.late import LateOllama
 from ruster.llm.openai_compatible.provider import OpenAiProvider
 from ruster.llm.pinky import PinkyProvider
 from ruster.llm.registry import BUILTIN, ENTRY_POINTS, Registry
@@ -26,7 +26,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
 def test_built_in_providers_are_made_with_the_settings() -> None:
     registry = Registry(LlmSettings())
 
-    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert isinstance(registry["ollama"](), LateOllama)
     assert isinstance(registry["pinky"](), PinkyProvider)
     assert set(registry) >= set(BUILTIN)
 
@@ -47,7 +47,7 @@ def test_a_third_party_cannot_take_our_prefix(
     registry = Registry(LlmSettings())
 
     assert "ollama" in list(registry)
-    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert isinstance(registry["ollama"](), LateOllama)
     assert "ignored" in caplog.text
 
 
@@ -125,5 +125,5 @@ def test_what_is_published_stands_where_the_user_says_nothing() -> None:
 def test_a_table_for_a_provider_of_ours_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry(LlmSettings(), providers={"ollama": ProviderSettings(base_url="http://x")})
 
-    assert isinstance(registry["ollama"](), OllamaProvider)
+    assert isinstance(registry["ollama"](), LateOllama)
     assert "[providers.ollama] ignored" in caplog.text

@@ -24,7 +24,7 @@ class House:
     def __init__(self, folder: Path, clock: ManualClock) -> None:
         self.memories = Memories(folder / "owners", clock, 8)
         self.files = [self.memories.owner_file(owner) for owner in (1, 2)]
-        self.rounds = Rounds(self.memories, lambda: self.files, UpkeepSettings())
+        self.rounds = Rounds(self.memories.lend, lambda: self.files, UpkeepSettings())
 
     async def remember(self, file: Path) -> None:
         async with self.memories.lend(file) as store:

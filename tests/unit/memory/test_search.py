@@ -220,6 +220,39 @@ async def test_questions_that_name_a_time(folder: Path, question: str, days_ago:
         assert best.scores.date > 0
 
 
+@pytest.mark.parametrize("older", [0, 30, 150])
+async def test_a_named_time_finds_words_that_are_rated_higher_elsewhere(
+    folder: Path, older: int
+) -> None:
+    """Neither among the best of all time nor among the newest of the day, but the day's only one.
+
+    With fewer than a search looks at, they are all found at once.
+    """
+    wanted = "early in the morning, before any of us had a cup of coffee: the stones"
+    async with memory(folder) as store:
+        await store.insert_many(
+            Record(f"stones and stones {n}", ts=NOON - 300 * _DAY) for n in range(older)
+        )
+        await store.insert(Record(wanted, ts=NOON - 3600))
+        await store.insert_many(Record(f"the weather at {n}", ts=NOON - n) for n in range(120))
+        assert wanted in texts(await store.search("what of the stones today?", 300))
+        plain = await store.search("what of the stones?", 300)
+        assert (wanted in texts(plain)) == (older < 100)
+
+
+async def test_the_newest_of_a_named_time_come_from_every_layer(folder: Path) -> None:
+    async with memory(folder) as store:
+        for layer in Layer:
+            await store.insert_many(
+                Record(f"{layer} {n}", layer=layer, ts=NOON - 1 - 2 * n) for n in range(40)
+            )
+        found = texts(await store.search("what was today?", 100))
+        for layer in Layer:
+            numbers = sorted(int(it.split()[1]) for it in found if it.startswith(layer))
+            assert numbers == list(range(len(numbers)))
+            assert len(numbers) in (16, 17)
+
+
 async def test_what_is_over_is_not_found(folder: Path) -> None:
     clock = ManualClock(NOON)
     async with memory(folder, clock=clock) as store:

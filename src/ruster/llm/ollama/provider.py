@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ruster.core.errors import ProviderError, ProviderUnreachable
 from ruster.core.inference import InferenceEvent, InferenceRequest, ProcessStart, Progress
 from ruster.core.ports import ModelInfo
-from ruster.llm.access import proxy_auth, proxy_base, without_login
+from ruster.llm.access import proxy_auth
 from ruster.llm.http import Http, Route
+from ruster.llm.ollama.address import address
 from ruster.llm.ollama.events import ChatEvents
-from ruster.llm.ollama.failures import OllamaPeer
 from ruster.llm.ollama.pull import PullSteps, interrupted
-from ruster.llm.ollama.url import base_url
 from ruster.llm.ollama.wire import (
     ChatLine,
     EmbedAnswer,
@@ -183,13 +182,11 @@ def _smallest(limit: int, *others: int | None) -> int:
 
 def _route(settings: LlmSettings) -> Route:
     """Lead to Ollama or, when ``proxy_url`` is set, to the proxy's ``/ollama``."""
-    proxy = proxy_base(settings, "ollama")
-    base = proxy or base_url(settings.ollama_url)
-    shown = (settings.proxy_url or "").rstrip("/") if proxy else base
+    base, peer = address(settings)
     route = Route(
         base=base,
-        peer=OllamaPeer(url=without_login(shown), through_proxy=bool(proxy)),
+        peer=peer,
         timeouts=settings.timeouts,
         headers={"Accept": "application/x-ndjson, application/json"},
     )
-    return replace(route, authorize=proxy_auth(settings)) if proxy else route
+    return replace(route, authorize=proxy_auth(settings)) if peer.through_proxy else route

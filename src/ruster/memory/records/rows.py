@@ -14,7 +14,16 @@ from ruster.memory.records.sameness import digest_of
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection
 
-__all__ = ["COLUMNS", "find", "insert_item", "packed", "record_of", "records_of", "unpacked"]
+__all__ = [
+    "COLUMNS",
+    "Value",
+    "find",
+    "insert_item",
+    "packed",
+    "record_of",
+    "records_of",
+    "unpacked",
+]
 
 _STORED = (
     "id, text, layer, kind, tags, project, session, speaker, ts, source, origins, pinned, score, "
@@ -23,13 +32,13 @@ _STORED = (
 COLUMNS = f"{_STORED}, last_used, uses, superseded_by"
 """What ``record_of`` reads, in its order."""
 _INSERT = f"INSERT INTO items({_STORED}, digest, parts) VALUES({', '.join('?' * 20)})"
-_Value = str | int | float | bytes | None
+Value = str | int | float | bytes | None
 
 
 def insert_item(connection: Connection, record: Record) -> tuple[int, list[tuple[int, int]]]:
     """Add a checked record that has an id and a time; return its number and its chunks' places."""
     places = spans(record.text)
-    values: tuple[_Value, ...] = (
+    values: tuple[Value, ...] = (
         record.id,
         record.text,
         layer_code(record.layer),
@@ -54,7 +63,7 @@ def insert_item(connection: Connection, record: Record) -> tuple[int, list[tuple
     return connection.last_insert_rowid(), places
 
 
-def record_of(row: Sequence[_Value]) -> Record:
+def record_of(row: Sequence[Value]) -> Record:
     """Return the record of a row of ``COLUMNS``."""
     it = iter(row)
 
@@ -93,7 +102,7 @@ def record_of(row: Sequence[_Value]) -> Record:
     )
 
 
-def records_of(connection: Connection, where: str, values: Sequence[_Value] = ()) -> list[Record]:
+def records_of(connection: Connection, where: str, values: Sequence[Value] = ()) -> list[Record]:
     """Return the records that meet a condition, which may end with an order and a limit."""
     rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE {where}", values)
     return [record_of(row) for row in rows]

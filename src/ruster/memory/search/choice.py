@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heapify, heappop, heapreplace
 
 __all__ = ["diverse", "tokens_of"]
 
@@ -20,16 +21,25 @@ def diverse(texts: Sequence[str], scores: Sequence[float], count: int, penalty: 
     """
     words = [frozenset(text[:_MAX_CHARS].casefold().split()) for text in texts]
     taken = [0.0] * len(texts)
-    left = list(range(len(texts)))
+    compared = [0] * len(texts)
+    left = [(-score, at) for at, score in enumerate(scores)]
+    heapify(left)
     chosen: list[int] = []
     while left and len(chosen) < count:
-        best = max(left, key=lambda at: (scores[at] - taken[at], -at))
-        left.remove(best)
-        chosen.append(best)
-        for at in left:
-            share = _shared(words[best], words[at])
+        # A score only ever falls: one that is the best after all that was chosen is the best.
+        at = left[0][1]
+        before = taken[at]
+        for one in chosen[compared[at] :]:
+            if taken[at] >= penalty:
+                break
+            share = _shared(words[one], words[at])
             if share > _SAME:
                 taken[at] = max(taken[at], penalty * (share - _SAME) / (1 - _SAME))
+        compared[at] = len(chosen)
+        if taken[at] > before:
+            heapreplace(left, (taken[at] - scores[at], at))
+        else:
+            chosen.append(heappop(left)[1])
     return chosen
 
 

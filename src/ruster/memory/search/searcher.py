@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import tzinfo
 from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ruster.core.clock import Clock
 from ruster.core.errors import MemoryError, RusterError
-from ruster.core.memory import Embedder, Hit, Record, Reranker
+from ruster.core.memory import Embedder, Hit, Reranker
 from ruster.core.tasks import spawn
 from ruster.memory.index.formats import checked
+from ruster.memory.records.rows import Value, record_of
 from ruster.memory.search.choice import diverse, tokens_of
 from ruster.memory.search.dates import Period, periods
 from ruster.memory.search.query import Query
@@ -26,11 +29,16 @@ from ruster.memory.search.recipe import Recipe
 from ruster.memory.search.source import Source
 from ruster.memory.search.terms import query_terms
 
+if TYPE_CHECKING:
+    from ruster.memory.database.native import Connection
+
 __all__ = ["Searcher"]
 
 _DIVERSE_POOL = 3
 _log = logging.getLogger("ruster.memory")
-_Details = dict[tuple[int, int], tuple[Record, str]]
+_T = TypeVar("_T")
+_Details = dict[tuple[int, int], tuple[Sequence[Value], str]]
+"""Rows of records and passages, by source and chunk."""
 
 
 class Searcher:
@@ -55,17 +63,38 @@ class Searcher:
         """Return the hits of a query; ``given`` names the generation of a vector it brings."""
         now = self._clock.now()
         named = periods(query.text, now, self._zone)
+        if self.embedders or query.vector is not None:
+            found = await self._by_words_and_vectors(query, sources, named, given)
+        else:
+            found = await self._by_words(query, sources, named, now)
+        ranked = rank(chain.from_iterable(found), Situation(self._recipe, now, named))
+        return await self._hits(query, sources, ranked)
+
+    async def _by_words(
+        self, query: Query, sources: Sequence[Source], named: Sequence[Period], now: float
+    ) -> Sequence[list[Candidate]]:
+        """Return each source's candidates where there is nothing to make vectors with."""
+        terms = query_terms(query.text)
+
+        def found(number: int, source: Source, connection: Connection) -> list[Candidate]:
+            legs = source.words(connection, terms, query.candidates, query.within, named)
+            return source.candidates(connection, number, legs, {}, now)
+
+        return await _all(it.read(partial(found, n, it)) for n, it in enumerate(sources))
+
+    async def _by_words_and_vectors(
+        self, query: Query, sources: Sequence[Source], named: Sequence[Period], given: str
+    ) -> Sequence[list[Candidate]]:
+        """Return each source's candidates; the embedder is asked while words are searched."""
         embedding = spawn(
             self._query_vectors(query, given), name="memory-query-vectors", log_failure=False
         )
         try:
-            found = await asyncio.gather(
-                *(self._found(n, it, query, named, embedding) for n, it in enumerate(sources))
+            return await _all(
+                self._found(n, it, query, named, embedding) for n, it in enumerate(sources)
             )
         finally:
             embedding.cancel()
-        ranked = rank((it for part in found for it in part), Situation(self._recipe, now, named))
-        return await self._hits(query, sources, ranked)
 
     async def _query_vectors(self, query: Query, given: str) -> dict[str, Sequence[float]]:
         """Return the question's vectors by generation; none of an embedder that fails."""
@@ -121,17 +150,22 @@ class Searcher:
             totals = [it.scores.total for it in pool]
             order = diverse(texts, totals, query.k, self._recipe.same_words)
             pool = [pool[at] for at in order]
-        hits = [Hit(*details[_key(it)], it.scores) for it in pool[: query.k]]
+        hits = [_hit(it, details) for it in pool[: query.k]]
         return hits if query.tokens is None else _fitting(hits, query.tokens)
 
     async def _details(self, sources: Sequence[Source], pool: Sequence[Ranked]) -> _Details:
-        details: _Details = {}
-        for number, source in enumerate(sources):
-            chunks = [it.best.chunk for it in pool if it.best.source == number]
-            if chunks:
-                found = await source.read(partial(source.details, chunks=chunks))
-                details |= {(number, chunk): it for chunk, it in found.items()}
-        return details
+        chunks: dict[int, list[int]] = {}
+        for it in pool:
+            chunks.setdefault(it.best.source, []).append(it.best.chunk)
+        found = await _all(
+            sources[number].read(partial(sources[number].details, chunks=wanted))
+            for number, wanted in chunks.items()
+        )
+        return {
+            (number, chunk): detail
+            for number, part in zip(chunks, found, strict=True)
+            for chunk, detail in part.items()
+        }
 
     async def _reranked(self, query: Query, pool: list[Ranked], details: _Details) -> list[Ranked]:
         """Let the reranker order the best; as they were, when there is none or it fails."""
@@ -154,8 +188,19 @@ class Searcher:
             _log.warning("%s", message)
 
 
+async def _all(steps: Iterable[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
+    """Take steps side by side; a single one needs no task of its own."""
+    given = [*steps]
+    return [await given[0]] if len(given) == 1 else await asyncio.gather(*given)
+
+
 def _key(it: Ranked) -> tuple[int, int]:
     return it.best.source, it.best.chunk
+
+
+def _hit(it: Ranked, details: _Details) -> Hit:
+    row, passage = details[_key(it)]
+    return Hit(record_of(row), passage, it.scores)
 
 
 def _fitting(hits: Sequence[Hit], tokens: int) -> list[Hit]:

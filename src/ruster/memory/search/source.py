@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from typing import TYPE_CHECKING, TypeVar
 
 from ruster.core.errors import MemoryError
-from ruster.core.memory import Record
 from ruster.memory.database.database import Database
 from ruster.memory.index.nearest import Nearest, similarities
 from ruster.memory.index.vectors import LAYERS, generations
-from ruster.memory.records.rows import COLUMNS, record_of
+from ruster.memory.records.rows import COLUMNS, Value
 from ruster.memory.search.dates import Period
 from ruster.memory.search.filters import Filter
 from ruster.memory.search.lexical import Lexical
@@ -79,14 +79,15 @@ class Source:
         periods: Sequence[Period],
     ) -> Legs:
         """Search by words, and once more in each period."""
-        legs = Legs(self._lexical.find(connection, terms, count, within))
+        best = self._lexical.find(connection, terms, count, within)
+        legs = Legs(dict(best))
+        wanted = count // 2 + 1
         for period in periods:
             narrowed = _narrowed(within, period)
-            legs.words |= self._lexical.find(connection, terms, count // 2 + 1, narrowed)
-            condition, values = narrowed.condition()
-            ask = "SELECT c.id FROM items i JOIN chunks c ON c.item = i.n "
-            ask += f"WHERE {condition} ORDER BY i.ts DESC LIMIT {_DATED}"
-            legs.dated.extend(chunk for (chunk,) in connection.execute(ask, values))
+            # The best of all time may be all there are, or have the best of the period among them.
+            if len(best) >= count and _inside(connection, best, narrowed) < wanted:
+                legs.words |= self._lexical.find(connection, terms, wanted, narrowed)
+            legs.dated.extend(_newest(connection, narrowed))
         return legs
 
     def vectors(
@@ -119,8 +120,8 @@ class Source:
         chunks = list(dict.fromkeys((*legs.words, *legs.vectors, *legs.dated)))
         missing = [it for it in chunks if it not in legs.vectors][:_MORE_COSINES]
         cosines = dict(legs.vectors)
-        for it in generations(connection):
-            if missing and it.name in queries:
+        for it in generations(connection) if missing and queries else ():
+            if it.name in queries:
                 cosines |= similarities(connection, it, queries[it.name], missing)
         ask = (
             "SELECT c.id, i.n, i.layer, i.ts, i.pinned, i.parts FROM chunks c "
@@ -145,18 +146,40 @@ class Source:
 
     def details(
         self, connection: Connection, chunks: Iterable[int]
-    ) -> dict[int, tuple[Record, str]]:
-        """Return the records and the passages of chunks."""
+    ) -> dict[int, tuple[Sequence[Value], str]]:
+        """Return the rows (for ``record_of``) and the passages of chunks."""
         ask = (
             f"SELECT c.id, substr(i.text, c.start + 1, c.stop - c.start), {_OF_ITEM} "
             "FROM chunks c JOIN items i ON i.n = c.item "
             "WHERE c.id IN (SELECT value FROM json_each(?))"
         )
         rows = connection.execute(ask, (str(list(chunks)),))
-        return {chunk: (record_of(row), passage) for chunk, passage, *row in rows}
+        return {chunk: (row, passage) for chunk, passage, *row in rows}
 
 
 _OF_ITEM = ", ".join(f"i.{column.strip()}" for column in COLUMNS.split(","))
+
+
+def _inside(connection: Connection, chunks: Iterable[int], within: Filter) -> int:
+    """Count the chunks that a filter lets pass."""
+    condition, values = within.condition()
+    ask = (
+        "SELECT count(*) FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value "
+        f"CROSS JOIN items i ON i.n = c.item WHERE {condition}"
+    )
+    count: int = connection.execute(ask, (str(list(chunks)), *values)).get
+    return count
+
+
+def _newest(connection: Connection, within: Filter) -> list[int]:
+    """Return the newest chunks that a filter lets pass, each layer by its index of times."""
+    found: list[tuple[float, int]] = []
+    for layer in within.layers or LAYERS:
+        condition, values = replace(within, layers=(layer,)).condition()
+        ask = "SELECT i.ts, c.id FROM items i JOIN chunks c ON c.item = i.n "
+        ask += f"WHERE {condition} ORDER BY i.ts DESC LIMIT {_DATED}"
+        found.extend(connection.execute(ask, values))
+    return [chunk for _, chunk in nlargest(_DATED, found)]
 
 
 def _narrowed(within: Filter, period: Period) -> Filter:

@@ -87,6 +87,8 @@ class KnownServer:
         if self.found is not None and self.found.stamp != found.stamp:
             self._pauses.cut_short()
             self._now.set()
+            if self._link is not None:  # much of what the old one sent may be unread still
+                self._link.close()
         self.found = found
         if self._task is None:
             self._settled.clear()

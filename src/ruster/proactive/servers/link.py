@@ -142,7 +142,7 @@ class Link:
         return reply.payload
 
     def close(self) -> None:
-        """Break the connection off; ``run`` ends."""
+        """Break the connection off; ``run`` ends, and what was not read yet is dropped."""
         self._end()
 
     # Inside
@@ -173,14 +173,16 @@ class Link:
 
     async def _line(self) -> bytes | TooLong:
         """Return the next line, no faster than the server may send; raises LinkEnded, OSError."""
-        while (line := self._lines.pop()) is None:
+        while not self._over:
+            if (line := self._lines.pop()) is not None:
+                await self._keep_pace()
+                return line
             data = await self._reader.read(_CHUNK_BYTES)
             if not data:
                 raise LinkEnded("it closed the connection")
             self._lines.feed(data)
             await self._keep_pace()  # also for what is no line yet, or blank
-        await self._keep_pace()
-        return line
+        raise LinkEnded("it was started anew")
 
     async def _keep_pace(self) -> None:
         if not self._pace.take():
@@ -261,7 +263,8 @@ def _admitted_uid(writer: asyncio.StreamWriter, found: Found, parts: LinkParts) 
         raise LinkEnded(f"the kernel does not say whose program it is: {error}") from None
     if found.shared and uid not in parts.uids:
         raise LinkEnded(
-            f"it is a program of another user (uid {uid}); servers.allowed_uids says who may",
+            f"it is a program of another user (uid {uid}); "
+            "proactive.servers.allowed_uids says who may",
             guilty=True,
         )
     return uid

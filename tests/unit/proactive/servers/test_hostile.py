@@ -157,6 +157,22 @@ async def test_a_flood_is_slowed_down_and_dropped(folder: Path) -> None:
         assert await it.servers.send("good", None, "meanwhile") == "meanwhile"
 
 
+async def test_what_a_dead_server_left_does_not_keep_the_next_one_waiting(folder: Path) -> None:
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(hello("bad") + EVENT * 2000)
+        writer.close()
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(hello("bad", description="the next one"))
+
+    async with house(folder, lines_per_s=5) as it:
+        async with raw_server(it.folder / "bad.sock", flood):
+            assert (await it.connected("bad")).description == ""
+        async with raw_server(it.folder / "bad.sock", greet), asyncio.timeout(10):
+            while (await it.connected("bad")).description != "the next one":
+                await asyncio.sleep(0.01)
+
+
 async def test_blank_lines_without_end_are_slowed_down(folder: Path) -> None:
     taken = 0
 
@@ -247,8 +263,11 @@ while True:
     peer, _ = sock.accept()
     name = os.path.basename(path)[len("ruster-srv-"):-len(".sock")]
     tool = '{"name":"t","description":"d"}'
-    peer.sendall(('{"type":"hello","name":"%s","tools":[%s]}\\n' % (name, tool)).encode())
-    peer.sendall(b'{"type":"event","payload":"theirs"}\\n')
+    try:
+        peer.sendall(('{"type":"hello","name":"%s","tools":[%s]}\\n' % (name, tool)).encode())
+        peer.sendall(b'{"type":"event","payload":"theirs"}\\n')
+    except OSError:
+        continue  # it was not wanted
     kept = globals().setdefault("kept", []); kept.append(peer)
 """
 
@@ -280,8 +299,8 @@ async def test_another_users_program_brings_nothing_unless_it_may(
         async with house(folder, dirs=(shared,)) as it:
             known = await it.known("theirs", ServerState.QUARANTINED)
             assert known.last_error == (
-                f"it is a program of another user (uid {STRANGER}); servers.allowed_uids says who "
-                "may"
+                f"it is a program of another user (uid {STRANGER}); "
+                "proactive.servers.allowed_uids says who may"
             )
             assert known.events == 0
         async with house(folder, dirs=(shared,), allowed_uids=(STRANGER,)) as it:
