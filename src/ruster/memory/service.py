@@ -202,7 +202,7 @@ class MemoryService:
             if not stores:
                 return []
             first, sources = stores[0], [store.source for store in stores]
-            return await first.searcher.run(query, sources, given=first.generation)
+            return await first.searcher.run(query, sources)
 
 
 def _within(hits: Sequence[Hit], tokens_left: int) -> list[Hit]:

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["FILE_NAME", "MemoryStore"]
 
 FILE_NAME = "memory.sqlite"
-_GIVEN = "given"
-"""The generation of vectors that records bring along where there is no embedder."""
 _WIPE_TRIES = 3
 _LIST = 100
 
@@ -110,11 +108,12 @@ class MemoryStore:
         """Add records, all or none; raises as ``insert`` does."""
         now = self._clock.now()
         whole = [writing.completed(checked_record(it), now) for it in records]
+        generation = next((it.id for it in self.searcher.embedders), None)
 
         def work(connection: Connection) -> None:
             numbers = writing.insert(connection, whole, self._zone)
             exact = self._database.has_vectors
-            writing.vectors_given(connection, whole, numbers, self.generation, exact)
+            writing.vectors_given(connection, whole, numbers, generation, exact)
 
         durable = any(it.layer is not Layer.INTERACT for it in whole)
         await self._database.write(work, durable=durable)
@@ -134,12 +133,6 @@ class MemoryStore:
         )
         self._vectorizer.wake()
         return kept
-
-    @property
-    def generation(self) -> str:
-        """The generation that new vectors belong to."""
-        embedders = self.searcher.embedders
-        return embedders[0].id if embedders else _GIVEN
 
     def search(self, text: str, k: int = 10) -> Query:
         """Return a search to be refined and awaited: ``await memory.search("cats", 5)``."""
@@ -299,7 +292,7 @@ class MemoryStore:
         await self._database.aclose()
 
     async def _run(self, query: Query) -> list[Hit]:
-        return await self.searcher.run(query, [self.source], given=self.generation)
+        return await self.searcher.run(query, [self.source])
 
     async def _records(self, where: str, values: Sequence[str | float | None]) -> list[Record]:
         return await self._database.read(lambda it: rows.records_of(it, where, values))

@@ -51,12 +51,12 @@ class Searcher:
         self._recipe = recipe or Recipe()
         self._told: set[str] = set()
 
-    async def run(self, query: Query, sources: Sequence[Source], *, given: str) -> list[Hit]:
-        """Return the hits of a query; ``given`` names the generation of a vector it brings."""
+    async def run(self, query: Query, sources: Sequence[Source]) -> list[Hit]:
+        """Return the hits of a query."""
         now = self._clock.now()
         named = periods(query.text, now, self._zone)
         embedding = spawn(
-            self._query_vectors(query, given), name="memory-query-vectors", log_failure=False
+            self._query_vectors(query), name="memory-query-vectors", log_failure=False
         )
         try:
             found = await asyncio.gather(
@@ -67,7 +67,7 @@ class Searcher:
         ranked = rank((it for part in found for it in part), Situation(self._recipe, now, named))
         return await self._hits(query, sources, ranked)
 
-    async def _query_vectors(self, query: Query, given: str) -> dict[str, Sequence[float]]:
+    async def _query_vectors(self, query: Query) -> dict[str, Sequence[float]]:
         """Return the question's vectors by generation; none of an embedder that fails."""
         vectors: dict[str, Sequence[float]] = {}
         for embedder in self.embedders:
@@ -76,8 +76,6 @@ class Searcher:
                 vectors[embedder.id] = checked(vector)
             except RusterError as error:
                 self._tell(embedder.id, f"searching by words only: {error.message}")
-        if query.vector is not None:
-            vectors[given] = checked(query.vector)
         return vectors
 
     async def _found(
