@@ -114,6 +114,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_get": [{"action": "memory_get", "key": "user.city", "history": True}],
     "memory_delete": [{"action": "memory_delete", "key": "user.city"}],
     "memory_keys": [{"action": "memory_keys", "pattern": "user.*"}],
+    "memory_flush": [{"action": "memory_flush", "confirm": True}],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -465,6 +466,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                 events.PastValue(value="Hanoi", since="2025-11-02T18:00:00+01:00", until=_CREATED)
             ],
         ),
+        events.MemoryFlushed(names=12),
         events.MemoryDeleted(key="user.city", deleted=True),
         events.MemoryKeyListing(keys=["user.city", "user.name"], more=False),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),

@@ -381,6 +381,36 @@ async def test_facts_by_name(ctl: Ctl) -> None:
     assert (status, "nothing is kept as" in err) == (1, True)
 
 
+async def test_all_facts_by_name_end_when_that_is_confirmed(
+    client: RawClient, ctl: Ctl, folder: Path
+) -> None:
+    for key in ("user.city", "user.tea"):
+        await _ask(client, "set", key=key, value="Hue")
+        await _ask(client, "set", key=key, value="Hanoi", session_id="work")
+    refused = await _ask(client, "flush")
+    assert refused["code"] == "invalid_command"
+    assert "(now 2)" in refused["error"]
+    assert (await _ask(client, "keys"))["keys"] == ["user.city", "user.tea"]
+    assert (await _ask(client, "flush", confirm=True, id=7)) == {
+        "event": "memory_flushed", "id": 7, "names": 2,
+    }  # fmt: skip
+    assert (await _ask(client, "keys"))["keys"] == []
+    ended = await _ask(client, "get", key="user.city", history=True)
+    assert ([it["value"] for it in ended["history"]], "value" in ended) == (["Hue"], False)
+    assert len((await _ask(client, "keys", session_id="work"))["keys"]) == 2
+    status, _, err = await ctl("memory", "flush", "-s", "work")
+    assert (status, "say --yes" in err) == (1, True)
+    assert (await ctl("memory", "flush", "-s", "work", "--yes"))[1] == "2 names ended\n"
+    assert (await ctl("memory", "flush", "-s", "work", "-y"))[1] == "0 names ended\n"
+    await _ask(client, "set", key="user.city", value="Hue")
+    async with _terminal(folder, "memory", "flush") as screen:
+        await screen.until("End what all names hold? [y/N] ")
+        screen.type("n\n")
+        await screen.until("nothing was changed")
+        assert await screen.process.wait() == 1
+    assert (await _ask(client, "keys"))["keys"] == ["user.city"]
+
+
 async def test_json_is_the_daemons_own(ctl: Ctl) -> None:
     (added,) = await ctl.events("memory", "add", SISTER)
     assert added["event"] == "memory_added"
@@ -394,6 +424,7 @@ async def test_json_is_the_daemons_own(ctl: Ctl) -> None:
         (("forget", "--query", "sister", "--yes"), "memory_forgotten"),
         (("set", "k", "v"), "memory_value"),
         (("keys",), "memory_keys"),
+        (("flush", "--yes"), "memory_flushed"),
         (("backup", "one"), "memory_backed_up"),
         (("backups",), "memory_backups"),
         (("restore", "one", "--yes"), "memory_restored"),

@@ -79,6 +79,7 @@ _MEMORY = {
     "get": Entry("Print what a name holds.", "ruster.cli.memory.facts:get_fact"),
     "delete": Entry("End what a name holds.", "ruster.cli.memory.facts:delete_fact"),
     "keys": Entry("List names that hold something.", "ruster.cli.memory.facts:list_keys"),
+    "flush": Entry("End what all names hold.", "ruster.cli.memory.facts:flush_facts"),
 }
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),

@@ -96,6 +96,7 @@ class Dispatcher:
             commands.MemoryGet: cases.memory.facts.get,
             commands.MemoryDelete: cases.memory.facts.delete,
             commands.MemoryKeys: cases.memory.facts.keys,
+            commands.MemoryFlush: cases.memory.facts.flush,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,

@@ -109,6 +109,7 @@ FULL: dict[str, dict[str, Any]] = {
     "memory_get": {"session_id": "a", "key": "k", "history": True, "owner": 1},
     "memory_delete": {"session_id": "a", "key": "k", "owner": 1},
     "memory_keys": {"session_id": "a", "pattern": "*", "after": "k", "limit": 1, "owner": 1},
+    "memory_flush": {"session_id": "a", "confirm": True, "owner": 1},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},

@@ -35,6 +35,7 @@ from ruster.protocol.commands.memory import (
     MemoryDelete,
     MemoryEdit,
     MemoryExport,
+    MemoryFlush,
     MemoryForget,
     MemoryGet,
     MemoryImport,
@@ -116,6 +117,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -212,6 +214,7 @@ Command = (
     | MemoryGet
     | MemoryDelete
     | MemoryKeys
+    | MemoryFlush
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -275,6 +278,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         MemoryGet,
         MemoryDelete,
         MemoryKeys,
+        MemoryFlush,
         ConfigGet,
         ConfigSet,
         ConfigList,

@@ -22,6 +22,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -301,3 +302,11 @@ class MemoryKeys(MemoryCommand):
     """The last name of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
     """Names to return."""
+
+
+class MemoryFlush(MemoryCommand):
+    """End what all names hold. What they held stays in their history, as after `memory_delete`."""
+
+    action: Literal["memory_flush"] = "memory_flush"
+    confirm: bool = False
+    """Must be true; the error else says how many names would hold nothing any more."""

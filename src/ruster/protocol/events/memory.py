@@ -18,6 +18,7 @@ __all__ = [
     "MemoryDeleted",
     "MemoryDocuments",
     "MemoryExportPage",
+    "MemoryFlushed",
     "MemoryForgotten",
     "MemoryHit",
     "MemoryImported",
@@ -359,6 +360,15 @@ class MemoryDeleted(Reply):
     key: str
     deleted: bool
     """Whether it held something."""
+
+
+class MemoryFlushed(Reply):
+    """No name holds anything any more."""
+
+    event: Literal["memory_flushed"] = "memory_flushed"
+    session_id: str | None = None
+    names: int
+    """How many held something."""
 
 
 class MemoryKeyListing(Reply):
