@@ -151,6 +151,32 @@ async def test_only_what_has_all_words_of_the_question_is_forgotten(client: RawC
     assert (gone["total"], await _texts(client)) == (1, [sister])
 
 
+async def test_a_question_means_what_a_wish_to_the_tool_means(client: RawClient) -> None:
+    await _ask(client, "add", text="Cats like jazz", kind="recipe")
+    await _ask(client, "add", text="The user is not allergic to cat hair", kind="fact")
+    await _ask(client, "add", text="Jazz for cats", name="jazz.md")
+    dry = await _ask(client, "forget", query="cats and jazz", dry_run=True)
+    assert [it["text"] for it in dry["memories"]] == ["Cats like jazz"]
+    opposite = "The user is allergic to cat hair"
+    assert (await _ask(client, "forget", query=opposite, dry_run=True))["total"] == 0
+    gone = await _ask(client, "forget", query="cats and jazz", confirm=True)
+    assert (gone["total"], gone["left"]) == (1, 0)
+    assert len(await _texts(client)) == 2
+    assert (await _ask(client, "forget", path="jazz.md", confirm=True))["total"] == 1
+
+
+async def test_what_means_too_much_is_not_deleted_unseen(client: RawClient) -> None:
+    for n in range(4):
+        await _ask(client, "add", text=f"Apples are on shelf {n}")
+    refused = await _ask(client, "forget", query="apples", confirm=True, limit=3)
+    assert (refused["code"], "means 4 memories" in refused["error"]) == ("query_invalid", True)
+    assert len(await _texts(client)) == 4
+    seen = await _ask(client, "forget", query="apples", dry_run=True, limit=3)
+    assert (seen["total"], len(seen["memories"])) == (4, 4)
+    gone = await _ask(client, "forget", query="apples", confirm=True, limit=4)
+    assert (gone["total"], await _texts(client)) == (4, [])
+
+
 async def test_what_was_just_said_is_forgotten_too(client: RawClient) -> None:
     for n in range(20):
         await client.say("work", f"The boat number {n} is called Aurora")

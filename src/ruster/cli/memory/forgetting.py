@@ -21,7 +21,9 @@ __all__ = ["forget"]
 
 _MAX_IDS = 500
 _Ids = Annotated[list[str] | None, typer.Argument(help="Ids of memories.")]
-_Query = Annotated[str | None, typer.Option("--query", "-q", help="What a search finds.")]
+_Query = Annotated[
+    str | None, typer.Option("--query", "-q", help="What was said that has these words.")
+]
 _Path = Annotated[
     str | None, typer.Option("--path", help="A document, or all below a folder; the files stay.")
 ]
@@ -29,7 +31,10 @@ _Key = Annotated[
     str | None,
     typer.Option("--key", help="Facts by name with their history; * for any characters."),
 ]
-_Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="Hits of --query.")]
+_Limit = Annotated[
+    int,
+    typer.Option("--limit", "-n", min=1, max=100, help="The most that --query deletes with --yes."),
+]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")]
 

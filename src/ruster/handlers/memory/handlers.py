@@ -35,6 +35,6 @@ class MemoryHandlers:
         self.records = RecordHandlers(reach)
         self.moves = MoveHandlers(reach, settings.upkeep)
         self.adding = AddingHandlers(reach, Intake(settings.documents))
-        self.forgetting = ForgettingHandlers(reach, self.records)
+        self.forgetting = ForgettingHandlers(reach)
         self.facts = FactHandlers(reach)
         self.files = FileHandlers(reach, backups, clock)

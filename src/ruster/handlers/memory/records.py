@@ -121,10 +121,6 @@ class RecordHandlers:
             ]
         caller.reply(MemoryStatsReport(session_id=scope.session_id, memories=told), command)
 
-    async def find(self, scope: Scope, text: str, limit: int) -> list[Hit]:
-        """Return what fits a question; nothing is noted of it."""
-        return await self._reach.memory.search(scope.owner, scope.folder, text, limit)
-
     async def _query(self, scope: Scope, command: MemorySearch) -> list[Hit]:
         query = (
             self._reach.memory.search(scope.owner, scope.folder, command.query, command.limit)

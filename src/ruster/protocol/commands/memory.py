@@ -156,13 +156,15 @@ class MemoryForget(MemoryCommand):
     action: Literal["memory_forget"] = "memory_forget"
     memory_ids: Annotated[list[MemoryId], Field(min_length=1, max_length=500)] | None = None
     query: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
-    """Delete what a search finds and has all the telling words of it."""
+    """Delete what was said or told and has all the telling words of it, and what was said of that
+    in the same turn. What tools brought and documents stay: they go by `memory_ids` and `path`."""
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """Delete a document by its path or name, or all documents below a folder; the files stay."""
     key: Key | None = None
     """Delete facts by name, with what they held before; `*` stands for any characters."""
     limit: Annotated[int, Field(ge=1, le=100)] = 10
-    """The most that `query` may find."""
+    """The most that `query` may delete unseen, with up to five parts of conversations for each; if
+    it means more, nothing is deleted."""
     dry_run: bool = False
     """Only tell what would be deleted."""
     confirm: bool = False
