@@ -20,6 +20,7 @@ from ruster.core.errors import RusterError
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
+from ruster.memory.embedding.wiping import CacheWiper
 from ruster.memory.keeping import Keeper
 from ruster.memory.learning.choice import learner_for
 from ruster.memory.learning.known import OwnerFacts
@@ -54,7 +55,10 @@ class MemoryServices:
         self._looking: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
         self.hint: str | None = None
-        self._memories = Memories(paths.data / "memory", clock, own.max_open, self._first_use)
+        self._wiper = CacheWiper(self._cache_file)
+        self._memories = Memories(
+            paths.data / "memory", clock, own.max_open, self._first_use, self._wiper
+        )
         known = OwnerFacts(self._memories)
         learner = learner_for(own, chat_models, known.near)
         keeper = Keeper(self._memories, learner, own.max_waiting)
@@ -110,7 +114,8 @@ class MemoryServices:
         cache = EmbeddingCache(self._cache_file, own.cache_entries)
         self._stack.callback(cache.close)
         _log.info("memory_by_meaning", embedder=choice.embedder.id)
-        self._memories.use((CachedEmbedder(choice.embedder, cache),), reranker)
+        self._wiper.embedder = CachedEmbedder(choice.embedder, cache)
+        self._memories.use((self._wiper.embedder,), reranker)
 
 
 def _files(paths: Paths) -> Iterator[Path]:

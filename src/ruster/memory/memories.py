@@ -13,6 +13,7 @@ import structlog
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
 from ruster.core.memory import Embedder, Reranker
+from ruster.memory.embedding.keys import DropVectors
 from ruster.memory.store import FILE_NAME, MemoryStore
 
 __all__ = ["Memories"]
@@ -31,15 +32,22 @@ class _Open:
 
 
 class Memories:
-    """Lends memories by their file. ``root`` has those of owners; ``first_use`` is told once.
+    """Lends memories by their file. ``root`` has those of owners; ``first_use`` is told once, and
+    ``drop_vectors`` of what is deleted for good.
 
     Of those that nobody holds, the least used are closed beyond ``max_open``.
     """
 
     def __init__(
-        self, root: Path, clock: Clock, max_open: int, first_use: Callable[[], None] | None = None
+        self,
+        root: Path,
+        clock: Clock,
+        max_open: int,
+        first_use: Callable[[], None] | None = None,
+        drop_vectors: DropVectors | None = None,
     ) -> None:
         self._root = root
+        self._drop_vectors = drop_vectors
         self._first_use = first_use
         self._clock = clock
         self._max_open = max_open
@@ -79,6 +87,7 @@ class Memories:
                     entry.store = await MemoryStore.open(
                         file, self._clock, None, self._embedders, self._reranker
                     )
+                    entry.store.drop_vectors = self._drop_vectors
             yield entry.store
         finally:
             entry.users -= 1
