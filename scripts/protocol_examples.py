@@ -79,6 +79,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_add": [
         {"action": "memory_add", "text": "My sister lives in Hanoi.", "tags": ["family"]},
         {"action": "memory_add", "path": "/home/me/notes", "project": "house"},
+        {"action": "memory_add", "url": "https://example.org/manual.pdf"},
     ],
     "memory_list": [
         {"action": "memory_list", "layer": "insights", "limit": 20},

@@ -275,6 +275,7 @@ class Daemon:
                 settings.memory,
                 given.paths.data / "backups" / "memory",
                 given.clock,
+                self.tools.pages,
             ),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())

@@ -25,7 +25,8 @@ _Query = Annotated[
     str | None, typer.Option("--query", "-q", help="What was said that has these words.")
 ]
 _Path = Annotated[
-    str | None, typer.Option("--path", help="A document, or all below a folder; the files stay.")
+    str | None,
+    typer.Option("--path", help="A document or page, or all below a folder; the files stay."),
 ]
 _Key = Annotated[
     str | None,
@@ -90,7 +91,9 @@ def forget(  # noqa: PLR0913 - each is an option
 
 
 def _place(path: str) -> str:
-    """Return a path as ``add`` wrote it; what is no path is a document's name."""
+    """Return a path as ``add`` wrote it; what is no path is an address or a document's name."""
+    if "://" in path:
+        return path
     given = Path(path).expanduser()
     return str(given.resolve()) if "/" in path or given.exists() else path
 

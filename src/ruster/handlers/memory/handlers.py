@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ruster.core.clock import Clock
+from ruster.core.ports import WebFetcher
 from ruster.handlers.memory.adding import AddingHandlers
 from ruster.handlers.memory.facts import FactHandlers
 from ruster.handlers.memory.files import FileHandlers
@@ -21,7 +22,7 @@ __all__ = ["MemoryHandlers"]
 
 
 class MemoryHandlers:
-    """The commands about the memory. ``backups`` is the folder of copies."""
+    """The commands about the memory. ``backups`` is the folder of copies, ``web`` fetches pages."""
 
     def __init__(
         self,
@@ -30,11 +31,12 @@ class MemoryHandlers:
         settings: MemorySettings,
         backups: Path,
         clock: Clock,
+        web: WebFetcher,
     ) -> None:
         reach = Reach(sessions, memory)
         self.records = RecordHandlers(reach)
         self.moves = MoveHandlers(reach, settings.upkeep)
-        self.adding = AddingHandlers(reach, Intake(settings.documents))
+        self.adding = AddingHandlers(reach, Intake(settings.documents), web)
         self.forgetting = ForgettingHandlers(reach)
         self.facts = FactHandlers(reach)
         self.files = FileHandlers(reach, backups, clock)

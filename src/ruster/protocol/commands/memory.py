@@ -92,7 +92,7 @@ class MemorySearch(MemoryCommand):
 
 
 class MemoryAdd(MemoryCommand):
-    """Remember a text, or the documents in a file or folder. `progress` comes for folders.
+    """Remember a text, the documents in a file or folder, or a page. `progress` comes for folders.
 
     With a session named it is kept in that session's memory and goes with it.
     """
@@ -103,6 +103,9 @@ class MemoryAdd(MemoryCommand):
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """The absolute path of a file or folder, for the daemon's own user and root. Added again, only
     what has changed is read, and what is gone is forgotten."""
+    url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    """The address of a page, PDF or text, for the daemon's own user and root; what must not be
+    reached is as for tools. Added again, it is kept anew if what is read of it has changed."""
     name: Label | None = None
     """Makes a document of `text`; a document of the same name is replaced."""
     kind: Label = "note"
