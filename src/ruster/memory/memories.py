@@ -124,8 +124,12 @@ class Memories:
             await _close(file, entry)
 
     async def _close_unused(self) -> None:
-        unused = [file for file, entry in self._open.items() if not entry.users]
-        for file in unused[: max(0, len(self._open) - self._max_open)]:
+        while len(self._open) > self._max_open:
+            # Looked for anew each time: others lend and close while one is closed.
+            unused = (file for file, entry in self._open.items() if not entry.users)
+            file = next(unused, None)
+            if file is None:
+                return
             await _close(file, self._open.pop(file))
 
 
