@@ -67,6 +67,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "tool_list": [{"action": "tool_list"}, {"action": "tool_list", "session_id": "work"}],
     "memory_search": [
         {"action": "memory_search", "query": "Where does my sister live?"},
+        {"action": "memory_search", "query": "the code of the door", "everywhere": True},
         {
             "action": "memory_search",
             "session_id": "work",

@@ -84,6 +84,51 @@ async def test_filters_of_a_search(client: RawClient) -> None:
     assert (await _ask(client, "search", query="x", after="soon"))["code"] == "invalid_command"
 
 
+async def test_a_search_of_everywhere_names_the_sessions(client: RawClient, ctl: Ctl) -> None:
+    await client.ask({"action": "create", "session_id": "empty"}, "created")
+    await _ask(client, "add", text="apples at home")
+    for name in ("a", "b"):
+        await client.ask({"action": "create", "session_id": name}, "created")
+        await _ask(client, "add", text=f"apples in {name}", session_id=name, layer="interact")
+    found = await _ask(client, "search", query="apples", everywhere=True)
+    told = {it["memory"]["text"]: it.get("session_id") for it in found["results"]}
+    assert told == {"apples at home": None, "apples in a": "a", "apples in b": "b"}
+    assert {it["memory"]["within"] for it in found["results"]} == {"owner", "session"}
+    assert (found["searched"], found["left_out"]) == (2, 0)
+    again = await _ask(client, "search", query="apples", everywhere=True, limit=1, kinds=["note"])
+    assert len(again["results"]) == 1
+    assert again["results"][0]["memory"]["uses"] == 1
+    plain = await _ask(client, "search", query="apples")
+    assert ("searched" in plain, len(plain["results"])) == (False, 1)
+    both = await _ask(client, "search", query="apples", everywhere=True, session_id="a")
+    assert both["code"] == "invalid_command"
+    status, out, err = await ctl("memory", "search", "apples", "--everywhere")
+    rows = {(row[5], row[6]) for row in (line.split("\t") for line in out.splitlines())}
+    assert (status, err) == (0, "")
+    assert rows == {("apples at home", ""), ("apples in a", "a"), ("apples in b", "b")}
+
+
+async def test_a_search_of_everywhere_is_bounded_and_begins_with_the_last_used(
+    folder: Path,
+) -> None:
+    async with (
+        running_daemon(folder, memory_searched_sessions="2"),
+        RawClient(folder / "r.sock") as client,
+    ):
+        for name in ("a", "b", "c"):
+            await client.ask({"action": "create", "session_id": name}, "created")
+            await _ask(client, "add", text=f"apples in {name}", session_id=name)
+            await client.say(name, "hello")
+        sessions = folder / "data" / "sessions"
+        for age, name in enumerate(("c", "a", "b")):
+            os.utime(sessions / name / "history.jsonl", (1e9 - age, 1e9 - age))
+        found = await _ask(client, "search", query="apples", everywhere=True)
+        assert {it["session_id"] for it in found["results"]} == {"a", "c"}
+        assert (found["searched"], found["left_out"]) == (2, 1)
+        _, _, err = await Ctl(folder)("memory", "search", "apples", "-e")
+        assert err == "looked into 2 sessions; 1 not\n"
+
+
 async def test_what_is_corrected_holds_after_a_restart(folder: Path) -> None:
     async with DaemonProcess(folder) as daemon, RawClient(folder / "r.sock") as client:
         added = await _ask(client, "add", text=SISTER, tags=["family"])
@@ -265,6 +310,10 @@ async def test_two_users_of_one_daemon(shared: Path) -> None:
         assert "path" not in added
         assert await _texts(bob) == []
         assert (await _ask(bob, "search", query="sister"))["results"] == []
+        await bob.ask({"action": "create", "session_id": "work"}, "created")
+        await _ask(bob, "add", text="tea", session_id="work")
+        everywhere = await _ask(bob, "search", query="sister tea", everywhere=True)
+        assert [it["memory"]["text"] for it in everywhere["results"]] == ["tea"]
         assert (await _ask(bob, "keys"))["keys"] == []
         assert (await _ask(bob, "export"))["items"] == []
         assert (await _ask(bob, "backups"))["backups"] == []

@@ -34,7 +34,7 @@ class MemoryHandlers:
         web: WebFetcher,
     ) -> None:
         reach = Reach(sessions, memory)
-        self.records = RecordHandlers(reach)
+        self.records = RecordHandlers(reach, settings.searched_sessions)
         self.moves = MoveHandlers(reach, settings.upkeep)
         self.adding = AddingHandlers(reach, Intake(settings.documents), web)
         self.forgetting = ForgettingHandlers(reach)

@@ -85,6 +85,9 @@ class MemorySearch(MemoryCommand):
     """Only what was said at that time or later."""
     before: Time | None = None
     """Only what was said before that time."""
+    everywhere: bool = False
+    """Also in the memories of all sessions, those used last first, as many as
+    `memory.searched_sessions` says."""
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Hits to return."""
     rerank: Annotated[int, Field(ge=0, le=100)] = 0

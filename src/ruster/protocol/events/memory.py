@@ -79,6 +79,8 @@ class MemoryHit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     memory: MemorySummary
+    session_id: str | None = None
+    """In a search of everywhere: the session whose memory it is in."""
     passage: str
     """The part of it that fits best."""
     score: float
@@ -93,6 +95,10 @@ class MemoryResults(Reply):
     event: Literal["memory_search_results"] = "memory_search_results"
     session_id: str | None = None
     results: list[MemoryHit]
+    searched: int | None = None
+    """In a search of everywhere: how many sessions' memories it looked into."""
+    left_out: int | None = None
+    """How many it did not: those used longest ago, and those that cannot be read."""
 
 
 class MemoryAdded(Reply):
