@@ -11,6 +11,7 @@ from itertools import islice
 from ruster.core.errors import ProtocolError
 from ruster.core.memory import Layer, Record
 from ruster.handlers.caller import Caller
+from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Held, Reach, Scope
 from ruster.handlers.memory.sessions import session_memories
 from ruster.handlers.memory.wording import counts, hit_of, log_entries, moment, summary
@@ -46,12 +47,12 @@ class RecordHandlers:
         self._reach = reach
         self._most = most
 
-    async def search(self, caller: Caller, command: MemorySearch) -> None:
-        """Find what fits a question."""
+    async def search(self, caller: Caller, command: MemorySearch) -> asyncio.Future[None] | None:
+        """Find what fits a question; everywhere, that takes a while."""
         scope = await self._reach.scope(caller, command)
         if command.everywhere:
-            await self._search_everywhere(caller, command, scope)
-            return
+            work = self._search_everywhere(caller, command, scope)
+            return beside(caller, work, "search everywhere", ends=True)
         memory = self._reach.memory
         found = memory.search(scope.owner, scope.folder, command.query, command.limit)
         hits = await _refined(found, command, scope)
@@ -62,6 +63,7 @@ class RecordHandlers:
             caller.reply(MemoryResults(session_id=scope.session_id, results=results), command)
             for it in held:
                 await it.store.used(ids)
+        return None
 
     async def newest(self, caller: Caller, command: MemoryList) -> None:
         """Name what is remembered, newest first."""
