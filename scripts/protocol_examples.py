@@ -448,7 +448,9 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                     waiting=0,
                     vectors={"onnx/minilm-5f0c9a1b:384": 1012},
                 )
-            ]
+            ],
+            embedder="onnx/minilm-5f0c9a1b:384",
+            hint="onnx/minilm is a small embedding model; a larger one finds more: …",
         ),
         events.MemoryExportPage(
             items=[{"type": "memory", "text": "My sister lives in Hanoi.", "layer": "insights"}],

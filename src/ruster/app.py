@@ -33,7 +33,7 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import DoctorHandlers
-from ruster.handlers.memory.handlers import MemoryHandlers
+from ruster.handlers.memory.handlers import MemoryHandlers, MemoryParts
 from ruster.handlers.model import ModelHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
@@ -273,9 +273,12 @@ class Daemon:
                 self.store,
                 self.memory.service,
                 settings.memory,
-                given.paths.data / "backups" / "memory",
-                given.clock,
-                self.tools.pages,
+                MemoryParts(
+                    backups=given.paths.data / "backups" / "memory",
+                    clock=given.clock,
+                    web=self.tools.pages,
+                    meaning=self.memory.meaning,
+                ),
             ),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
@@ -293,6 +296,7 @@ class Daemon:
             engine=lambda: services.engine,
             trust=self.trust,
             library=self.skills.library,
+            meaning=self.memory.meaning,
             skill_folders=skill_folders(self._settings, given.paths),
         )
 

@@ -20,6 +20,7 @@ from ruster.core.errors import RusterError
 from ruster.core.ports import ChatModels
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
+from ruster.memory.embedding.meaning import Meaning
 from ruster.memory.embedding.wiping import CacheWiper
 from ruster.memory.keeping import Keeper
 from ruster.memory.learning.choice import learner_for
@@ -37,7 +38,7 @@ _LOCAL = ("llamacpp", "ollama")
 
 
 class MemoryServices:
-    """``service`` is what turns, tools and commands use; ``hint`` tells how to find more."""
+    """``service`` is what turns, tools and commands use."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class MemoryServices:
         self._models = models
         self._looking: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
-        self.hint: str | None = None
+        self._meaning = Meaning()
         self._wiper = CacheWiper(self._cache_file)
         self._memories = Memories(
             paths.data / "memory", clock, own.max_open, self._first_use, self._wiper
@@ -79,8 +80,19 @@ class MemoryServices:
         await self.service.aclose()
         await self._stack.aclose()
 
+    async def meaning(self) -> Meaning:
+        """Tell by which model things are found; if nobody has looked for one yet, look now."""
+        looking = self._look_once()
+        await asyncio.shield(looking)
+        return self._meaning
+
     def _first_use(self) -> None:
-        self._looking = spawn(self._look(), name="look for an embedding model")
+        self._look_once()
+
+    def _look_once(self) -> asyncio.Task[None]:
+        if self._looking is None:
+            self._looking = spawn(self._look(), name="look for an embedding model")
+        return self._looking
 
     async def _look(self) -> None:
         """Choose the models that make vectors and rate; without any, words alone must do."""
@@ -105,8 +117,10 @@ class MemoryServices:
             reranker = choose_reranker(own.reranker, folders, onnx.open, local, self._models)
         except RusterError as error:
             _log.error("no_embedder", why=error.message)
+            self._meaning = Meaning(failure=error.message)
             return
-        self.hint = choice.hint
+        embedder = choice.embedder
+        self._meaning = Meaning(None if embedder is None else embedder.id, choice.hint)
         if choice.embedder is None:
             _log.info("memory_by_words_only", hint=choice.hint)
             self._memories.use((), reranker)

@@ -161,6 +161,7 @@ async def test_what_is_corrected_holds_after_a_restart(folder: Path) -> None:
                     "vectors": {},
                 }
             ],
+            "hint": (await _ask(client, "stats"))["hint"],
         }
 
 
@@ -484,6 +485,26 @@ async def test_all_facts_by_name_end_when_that_is_confirmed(
         await screen.until("nothing was changed")
         assert await screen.process.wait() == 1
     assert (await _ask(client, "keys"))["keys"] == ["user.city"]
+
+
+async def test_stats_and_doctor_say_how_things_are_found(folder: Path) -> None:
+    async with running_daemon(folder):
+        ctl = Ctl(folder)
+        _, out, _ = await ctl("memory", "stats")
+        nothing, found, hint = out.splitlines()
+        assert (nothing, found) == ("nothing is remembered yet", "found by words only")
+        assert "get an embedding model" in hint
+        (report,) = await ctl.events("memory", "stats")
+        assert (report["hint"], "embedder" in report) == (hint, False)
+        _, out, _ = await ctl("doctor")
+        assert "memory: found by words only" in out
+        assert f"- memory: found by words only. {hint[0].upper()}{hint[1:]}" in out
+    async with running_daemon(folder, memory_embedding_embedder="onnx/none"):
+        (report,) = await ctl.events("memory", "stats")
+        assert "no ONNX embedding model 'none'" in str(report["hint"])
+    async with running_daemon(folder, memory_embedding_embedder="pinky/echo"):
+        (report,) = await ctl.events("memory", "stats")
+        assert (report["embedder"], "hint" in report) == ("pinky/echo:384", False)
 
 
 async def test_json_is_the_daemons_own(ctl: Ctl) -> None:

@@ -84,7 +84,7 @@ class Dispatcher:
             commands.MemoryPromote: cases.memory.moves.promote,
             commands.MemoryLog: cases.memory.moves.log,
             commands.MemoryUndo: cases.memory.moves.undo,
-            commands.MemoryStats: cases.memory.records.stats,
+            commands.MemoryStats: cases.memory.stats.stats,
             commands.MemoryExport: cases.memory.adding.export,
             commands.MemoryImport: cases.memory.adding.take_in,
             commands.MemoryBackup: cases.memory.files.back_up,

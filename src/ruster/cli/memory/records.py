@@ -232,6 +232,15 @@ def stats(
         print_rows(("Whose", "What", "Count"), rows)
     else:
         print("nothing is remembered yet")
+    print(
+        printable(
+            f"found by words and by meaning, with {report.embedder}"
+            if report.embedder
+            else "found by words only"
+        )
+    )
+    if report.hint:
+        print(printable(report.hint))
 
 
 def _count_rows(memory: MemoryCounts) -> list[tuple[str, str, str]]:

@@ -1,5 +1,5 @@
 """Single memories, found and corrected: memory_search, memory_list, memory_show, memory_edit,
-memory_pin; and counted: memory_stats.
+memory_pin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ruster.handlers.caller import Caller
 from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Held, Reach, Scope
 from ruster.handlers.memory.sessions import session_memories
-from ruster.handlers.memory.wording import counts, hit_of, log_entries, moment, summary
+from ruster.handlers.memory.wording import hit_of, log_entries, moment, summary
 from ruster.memory.everywhere import Everywhere
 from ruster.memory.records.listing import place_of
 from ruster.memory.search.query import Query
@@ -24,13 +24,11 @@ from ruster.protocol.commands import (
     MemoryPin,
     MemorySearch,
     MemoryShow,
-    MemoryStats,
 )
 from ruster.protocol.events import (
     MemoryListing,
     MemoryReport,
     MemoryResults,
-    MemoryStatsReport,
 )
 from ruster.sessions.info import session_key
 
@@ -119,20 +117,6 @@ class RecordHandlers:
         async with self._reach.holder(scope, command.memory_id) as (held, _):
             record = await held.store.pin(command.memory_id, command.pinned)
         self._told(caller, command, scope, held, record)
-
-    async def stats(self, caller: Caller, command: MemoryStats) -> None:
-        """Count what is remembered."""
-        scope = await self._reach.scope(caller, command)
-        async with self._reach.all(scope) as held:
-            told = [
-                counts(
-                    await it.store.stats(details=command.details),
-                    it.within,
-                    details=command.details,
-                )
-                for it in held
-            ]
-        caller.reply(MemoryStatsReport(session_id=scope.session_id, memories=told), command)
 
     async def _search_everywhere(self, caller: Caller, command: MemorySearch, scope: Scope) -> None:
         """Find what fits a question in all memories of the owner, or in so many of them."""

@@ -253,6 +253,10 @@ class MemoryStatsReport(Reply):
     event: Literal["memory_stats"] = "memory_stats"
     session_id: str | None = None
     memories: list[MemoryCounts]
+    embedder: str | None = None
+    """The model by whose vectors things are found; absent if they are found by words only."""
+    hint: str | None = None
+    """How to find more, or why the model that the settings name is not used."""
 
 
 class MemoryExportPage(Reply):

@@ -12,7 +12,7 @@ from tests.unit.handlers.test_callers import STRANGER, FakeCaller
 
 from ruster.app import Daemon
 from ruster.core.errors import RusterError
-from ruster.handlers.memory.handlers import MemoryHandlers
+from ruster.handlers.memory.handlers import MemoryHandlers, MemoryParts
 from ruster.memory.settings import MemorySettings
 from ruster.protocol.commands import (
     MemoryAdd,
@@ -51,9 +51,7 @@ def handlers(daemon: Daemon, folder: Path) -> MemoryHandlers:
         daemon.store,
         daemon.memory.service,
         MemorySettings(),
-        folder / "backups",
-        clock,
-        daemon.tools.pages,
+        MemoryParts(folder / "backups", clock, daemon.tools.pages, daemon.memory.meaning),
     )
 
 
