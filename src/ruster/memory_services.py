@@ -25,6 +25,7 @@ from ruster.memory.embedding.wiping import CacheWiper
 from ruster.memory.keeping import Keeper
 from ruster.memory.learning.choice import learner_for
 from ruster.memory.learning.known import OwnerFacts
+from ruster.memory.learning.summing import summarizer_for
 from ruster.memory.memories import Memories
 from ruster.memory.rounds import Rounds
 from ruster.memory.service import FolderOf, MemoryService
@@ -70,6 +71,7 @@ class MemoryServices:
             paths.state / "memory-rounds.json",
             own.upkeep,
             clock,
+            summarizer_for(own.upkeep, chat_models, settings.default_model, clock),
         )
 
     async def aclose(self) -> None:

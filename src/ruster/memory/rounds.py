@@ -14,6 +14,7 @@ import structlog
 
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
+from ruster.core.memory import Summarizer
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.memory.memories import Memories
 from ruster.memory.upkeep.settings import UpkeepSettings
@@ -27,7 +28,10 @@ _DAY_HOURS = 24.0
 
 
 class Rounds:
-    """Goes through all memories that ``files`` names (it blocks); ``state`` keeps when."""
+    """Goes through all memories that ``files`` names (it blocks); ``state`` keeps when.
+
+    ``summarizer`` writes the summaries, else the one that needs no model.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class Rounds:
         state: Path,
         settings: UpkeepSettings,
         clock: Clock,
+        summarizer: Summarizer | None = None,
     ) -> None:
         self._memories = memories
+        self._summarizer = summarizer
         self._files = files
         self._state = state
         self._settings = settings
@@ -78,6 +84,8 @@ class Rounds:
     async def _visit(self, file: Path, *, promote: bool, vacuum: bool) -> None:
         async with self._memories.lend(file) as store:
             upkeep = store.upkeep(self._settings)
+            if self._summarizer is not None:
+                upkeep.summarizer = self._summarizer
             if promote and (moved := await upkeep.promote()):
                 _log.info("memory_promoted", file=str(file), moved=dict(moved))
             if vacuum:
