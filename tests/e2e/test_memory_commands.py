@@ -197,7 +197,9 @@ async def test_only_what_has_all_words_of_the_question_is_forgotten(client: RawC
     assert (gone["total"], await _texts(client)) == (1, [sister])
 
 
-async def test_a_question_means_what_a_wish_to_the_tool_means(client: RawClient) -> None:
+async def test_a_question_means_what_a_wish_to_the_tool_means(
+    client: RawClient, folder: Path
+) -> None:
     await _ask(client, "add", text="Cats like jazz", kind="recipe")
     await _ask(client, "add", text="The user is not allergic to cat hair", kind="fact")
     await _ask(client, "add", text="Jazz for cats", name="jazz.md")
@@ -208,6 +210,8 @@ async def test_a_question_means_what_a_wish_to_the_tool_means(client: RawClient)
     gone = await _ask(client, "forget", query="cats and jazz", confirm=True)
     assert (gone["total"], gone["left"]) == (1, 0)
     assert len(await _texts(client)) == 2
+    status, _, err = await Ctl(folder)("memory", "forget", "-q", "jazz cats", "--dry-run")
+    assert (status, "goes by its id, or by --path" in err) == (0, True)
     assert (await _ask(client, "forget", path="jazz.md", confirm=True))["total"] == 1
 
 

@@ -75,6 +75,8 @@ def forget(  # noqa: PLR0913 - each is an option
     found = request(socket, MemoryForgotten, "memory_forget", False, **wanted, dry_run=True)
     assert found is not None
     _show(found)
+    if query is not None and not found.total:
+        print("what documents and tools say goes by its id, or by --path", file=sys.stderr)
     if dry_run or not (found.total or found.keys):
         return 0
     names = counted(len(found.keys), "name")
