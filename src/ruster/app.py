@@ -308,7 +308,7 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
-            memory=lambda: self.memory.handlers(self.store),
+            memory=lambda: self.memory.handlers(self.store, self.tools.pages),
             job=lambda: self.proactive.handlers(self.store),
             server=lambda: self.events.handlers(self.store),
         )
@@ -330,6 +330,7 @@ class Daemon:
             engine=lambda: services.engine,
             trust=self.trust,
             library=self.skills.library,
+            meaning=self.memory.meaning,
             skill_folders=skill_folders(self._settings, given.paths),
         )
         return build_checks(parts)

@@ -121,7 +121,7 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryPromote: cases.moves.promote,
         commands.MemoryLog: cases.moves.log,
         commands.MemoryUndo: cases.moves.undo,
-        commands.MemoryStats: cases.records.stats,
+        commands.MemoryStats: cases.stats.stats,
         commands.MemoryExport: cases.adding.export,
         commands.MemoryImport: cases.adding.take_in,
         commands.MemoryBackup: cases.files.back_up,
@@ -133,6 +133,7 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryGet: cases.facts.get,
         commands.MemoryDelete: cases.facts.delete,
         commands.MemoryKeys: cases.facts.keys,
+        commands.MemoryFlush: cases.facts.flush,
     }
 
 

@@ -47,6 +47,7 @@ from ruster.protocol.commands.memory import (
     MemoryDelete,
     MemoryEdit,
     MemoryExport,
+    MemoryFlush,
     MemoryForget,
     MemoryGet,
     MemoryImport,
@@ -148,6 +149,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -259,6 +261,7 @@ Command = (
     | MemoryGet
     | MemoryDelete
     | MemoryKeys
+    | MemoryFlush
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -337,6 +340,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         MemoryGet,
         MemoryDelete,
         MemoryKeys,
+        MemoryFlush,
         ConfigGet,
         ConfigSet,
         ConfigList,
