@@ -29,7 +29,7 @@ __all__ = [
 Connection = apsw.Connection
 _PAGE_BYTES = 4096
 _BUSY_MS = 10_000
-_CACHE_KIB = 1024  # of each connection, and there may be dozens; more makes nothing faster
+_CACHE_KIB = 4096
 _COPY_PAGES = 4096
 _log = logging.getLogger("ruster.memory")
 
