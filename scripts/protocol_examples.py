@@ -115,6 +115,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "ooda_list": [{"action": "ooda_list", "limit": 5}],
     "memory_search": [
         {"action": "memory_search", "query": "Where does my sister live?"},
+        {"action": "memory_search", "query": "the code of the door", "everywhere": True},
         {
             "action": "memory_search",
             "session_id": "work",
@@ -127,6 +128,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_add": [
         {"action": "memory_add", "text": "My sister lives in Hanoi.", "tags": ["family"]},
         {"action": "memory_add", "path": "/home/me/notes", "project": "house"},
+        {"action": "memory_add", "url": "https://example.org/manual.pdf"},
     ],
     "memory_list": [
         {"action": "memory_list", "layer": "insights", "limit": 20},
@@ -162,6 +164,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_get": [{"action": "memory_get", "key": "user.city", "history": True}],
     "memory_delete": [{"action": "memory_delete", "key": "user.city"}],
     "memory_keys": [{"action": "memory_keys", "pattern": "user.*"}],
+    "memory_flush": [{"action": "memory_flush", "confirm": True}],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -572,7 +575,9 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                     waiting=0,
                     vectors={"onnx/minilm-5f0c9a1b:384": 1012},
                 )
-            ]
+            ],
+            embedder="onnx/minilm-5f0c9a1b:384",
+            hint="onnx/minilm is a small embedding model; a larger one finds more: …",
         ),
         events.MemoryExportPage(
             items=[{"type": "memory", "text": "My sister lives in Hanoi.", "layer": "insights"}],
@@ -592,6 +597,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                 events.PastValue(value="Hanoi", since="2025-11-02T18:00:00+01:00", until=_CREATED)
             ],
         ),
+        events.MemoryFlushed(names=12),
         events.MemoryDeleted(key="user.city", deleted=True),
         events.MemoryKeyListing(keys=["user.city", "user.name"], more=False),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),

@@ -26,21 +26,18 @@ from ruster.core.clock import Clock, SystemClock
 from ruster.core.errors import RusterError
 from ruster.core.ports import Provider, SessionState
 from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.event_services import EventParts, EventServices
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
 from ruster.handlers.dispatcher import Dispatcher, UseCases
 from ruster.handlers.doctor import Check, DoctorHandlers
 from ruster.handlers.model import ModelHandlers
-from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
 from ruster.memory_services import MemoryServices
 from ruster.model_services import ModelServices
-from ruster.proactive.servers.delivery import RateLimited
-from ruster.proactive.servers.servers import EventServers, ServerParts
-from ruster.proactive.servers.tools import ServerTools
 from ruster.proactive_services import (
     ChainedCommands,
     LateReminders,
@@ -134,16 +131,14 @@ class Daemon:
             installation.clock,
             self._folder_of,
         )
-        self.servers = EventServers(
+        self.events = EventServices(
             self._settings.proactive.servers,
-            ServerParts(
-                folder=installation.paths.data / "servers",
-                state_file=installation.paths.state / "servers.json",
+            installation.paths,
+            EventParts(
                 inbox=Inbox(lambda: self.store),
-                limited=self._tell_limited,
+                notice=lambda *told: self.store.notice(*told),
                 clock=installation.clock,
                 disk=installation.disk,
-                uid=os.geteuid(),
             ),
         )
         self.tools = self._build_tools()
@@ -164,8 +159,7 @@ class Daemon:
             await self.trust.open()
             stack.callback(self.trust.close)
             _allow_many_descriptors()
-            stack.push_async_callback(self.servers.aclose)
-            await self.servers.start()
+            stack.push_async_callback(self.events.aclose)
             await self.listener.start()
             self.skills.library.start()
             self.tools.start()
@@ -175,6 +169,7 @@ class Daemon:
         self._resuming = spawn(self._resume(), name="resume sessions")
         self._notifier.ready()
         self.proactive.start()
+        self.events.start()
         _log.info("ready", socket=str(self._settings.socket_path), pid=os.getpid())
         return self
 
@@ -195,6 +190,7 @@ class Daemon:
             encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
         await cancel_and_wait(self._resuming)
+        await self.events.aclose()
         await self.proactive.aclose()  # what it has begun goes on after the next start
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
@@ -242,7 +238,7 @@ class Daemon:
             memory=self.memory.late if self._settings.memory.enabled else None,
             reminders=LateReminders(lambda: self.proactive),
             protected=self._given.paths.own,
-            sources=(ServerTools(self.servers),),
+            sources=(self.events,),
         )
         return ToolServices(self._settings, parts)
 
@@ -264,10 +260,6 @@ class Daemon:
             disk=self._given.disk,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
-
-    def _tell_limited(self, limited: RateLimited) -> None:
-        """Say in a session that a server brings more than it may."""
-        self.store.notice(limited.owner, limited.session_id, "rate_limited", limited.message)
 
     def _folder_of(self, session_key: str) -> Path:
         owner, _, session_id = session_key.partition("/")
@@ -291,9 +283,7 @@ class Daemon:
             clock=given.clock,
             settings=settings.sessions,
             counts=counts,
-            state=_Kept(
-                (self.services, self.trust, self.memory.late, self.proactive, self.servers)
-            ),
+            state=_Kept((self.services, self.trust, self.memory.late, self.proactive, self.events)),
         )
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
@@ -320,9 +310,9 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
-            memory=lambda: self.memory.handlers(self.store),
+            memory=lambda: self.memory.handlers(self.store, self.tools.pages),
             proactive=lambda: self.proactive.handlers(self.store),
-            server=ServerHandlers(self.store, self.servers, given.clock),
+            server=lambda: self.events.handlers(self.store),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
 
@@ -342,6 +332,7 @@ class Daemon:
             engine=lambda: services.engine,
             trust=self.trust,
             library=self.skills.library,
+            meaning=self.memory.meaning,
             skill_folders=skill_folders(self._settings, given.paths),
         )
         return build_checks(parts)

@@ -59,7 +59,7 @@ _TOOLS = {
 }
 _MEMORY = {
     "search": Entry("Find what fits a question.", "ruster.cli.memory.records:search"),
-    "add": Entry("Remember a text, a file or a folder.", "ruster.cli.memory.adding:add"),
+    "add": Entry("Remember a text, a file, a folder or a page.", "ruster.cli.memory.adding:add"),
     "list": Entry("Name what is remembered.", "ruster.cli.memory.records:list_memories"),
     "show": Entry("Print all of one memory.", "ruster.cli.memory.records:show"),
     "edit": Entry("Give a memory another text.", "ruster.cli.memory.records:edit"),
@@ -79,6 +79,7 @@ _MEMORY = {
     "get": Entry("Print what a name holds.", "ruster.cli.memory.facts:get_fact"),
     "delete": Entry("End what a name holds.", "ruster.cli.memory.facts:delete_fact"),
     "keys": Entry("List names that hold something.", "ruster.cli.memory.facts:list_keys"),
+    "flush": Entry("End what all names hold.", "ruster.cli.memory.facts:flush_facts"),
 }
 _SERVER = {
     "list": Entry("List the event servers.", "ruster.cli.servers:list_servers"),

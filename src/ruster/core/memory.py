@@ -88,11 +88,11 @@ class Record:
     """One thing that is remembered. Times are in seconds since the epoch.
 
     ``ts`` is when it was said; None means now. ``id`` is made when it is empty. ``embedding`` may
-    bring a vector along for a text of one chunk. ``source`` names the turn or document it comes
-    from, ``origins`` whose words it may hold beside the user's own. ``slot`` names what the text
-    gives the value of, such as ``user.city``: a later record with the same slot supersedes it.
-    ``score`` is how much it matters, 0 to 1. After ``expires`` it goes; it is true from
-    ``valid_from`` until ``valid_to``. ``metadata`` is JSON text of the caller's own.
+    bring a vector of the present embedder along for a text of one chunk. ``source`` names the turn
+    or document it comes from, ``origins`` whose words it may hold beside the user's own. ``slot``
+    names what the text gives the value of, such as ``user.city``: a later record with the same slot
+    supersedes it. ``score`` is how much it matters, 0 to 1. After ``expires`` it goes; it is true
+    from ``valid_from`` until ``valid_to``. ``metadata`` is JSON text of the caller's own.
     ``last_used``, ``uses`` and ``superseded_by`` are the store's.
     """
 

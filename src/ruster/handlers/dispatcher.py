@@ -13,7 +13,6 @@ from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers
 from ruster.handlers.doctor import DoctorHandlers
 from ruster.handlers.model import ModelHandlers
-from ruster.handlers.server import ServerHandlers
 from ruster.handlers.session import SessionHandlers
 from ruster.handlers.skill import SkillHandlers
 from ruster.handlers.tool import ToolHandlers
@@ -22,6 +21,7 @@ from ruster.protocol import commands
 if TYPE_CHECKING:
     from ruster.handlers.memory.handlers import MemoryHandlers
     from ruster.handlers.proactive import ProactiveHandlers
+    from ruster.handlers.server import ServerHandlers
 
 __all__ = ["Dispatcher", "UseCases"]
 
@@ -44,7 +44,7 @@ class UseCases:
     tool: ToolHandlers
     memory: Callable[[], Awaitable[MemoryHandlers]]
     proactive: Callable[[], Awaitable[ProactiveHandlers]]
-    server: ServerHandlers
+    server: Callable[[], Awaitable[ServerHandlers]]
 
 
 class Dispatcher:
@@ -56,6 +56,7 @@ class Dispatcher:
             **dict.fromkeys(
                 ("job", "goal", "ooda"), lambda: _table(cases.proactive, _of_proactive)
             ),
+            "server": lambda: _table(cases.server, _of_servers),
         }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
@@ -88,12 +89,6 @@ class Dispatcher:
             commands.SkillUnban: cases.skill.unban,
             commands.SkillValidate: cases.skill.validate,
             commands.ToolList: cases.tool.list,
-            commands.ServerList: cases.server.list,
-            commands.ServerGet: cases.server.get,
-            commands.ServerAttach: cases.server.attach,
-            commands.ServerDetach: cases.server.detach,
-            commands.ServerSend: cases.server.send,
-            commands.ServerSubscribe: cases.server.subscribe,
             commands.ConfigGet: cases.config.get,
             commands.ConfigSet: cases.config.set,
             commands.ConfigList: cases.config.list,
@@ -128,7 +123,7 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryPromote: cases.moves.promote,
         commands.MemoryLog: cases.moves.log,
         commands.MemoryUndo: cases.moves.undo,
-        commands.MemoryStats: cases.records.stats,
+        commands.MemoryStats: cases.stats.stats,
         commands.MemoryExport: cases.adding.export,
         commands.MemoryImport: cases.adding.take_in,
         commands.MemoryBackup: cases.files.back_up,
@@ -140,6 +135,7 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryGet: cases.facts.get,
         commands.MemoryDelete: cases.facts.delete,
         commands.MemoryKeys: cases.facts.keys,
+        commands.MemoryFlush: cases.facts.flush,
     }
 
 
@@ -162,4 +158,15 @@ def _of_proactive(cases: ProactiveHandlers) -> _Table:
         commands.GoalRemove: cases.goal.remove,
         commands.OodaCycle: cases.ooda.cycle,
         commands.OodaList: cases.ooda.list,
+    }
+
+
+def _of_servers(cases: ServerHandlers) -> _Table:
+    return {
+        commands.ServerList: cases.list,
+        commands.ServerGet: cases.get,
+        commands.ServerAttach: cases.attach,
+        commands.ServerDetach: cases.detach,
+        commands.ServerSend: cases.send,
+        commands.ServerSubscribe: cases.subscribe,
     }

@@ -162,7 +162,7 @@ class MemoryService:
         """
         owner = int(session_key.partition("/")[0])
         await self._keeper.drop(session_key)
-        await self.memories.release(self.memories.session_file(self._folder_of(session_key)))
+        await self._let_go(self.memories.session_file(self._folder_of(session_key)))
         file = self.memories.owner_file(owner)
         if not file.exists():
             return
@@ -179,6 +179,16 @@ class MemoryService:
         """Keep what waits, then close all memories."""
         await self._keeper.aclose()
         await self.memories.aclose()
+
+    async def _let_go(self, file: Path) -> None:
+        """Drop the vectors that are cached of a memory, then close it: it is to go."""
+        try:
+            if await asyncio.to_thread(file.exists):
+                async with self.memories.lend(file) as store:
+                    await store.forget_vectors()
+        except RusterError as error:  # a damaged one goes all the same
+            _log.warning("vectors_not_dropped", file=str(file), why=error.message)
+        await self.memories.release(file)
 
     def _fitting(self, message: str, hits: Sequence[Hit], visible: Collection[str]) -> list[Hit]:
         """Return the hits that are about the message and not before the model already.
@@ -204,7 +214,7 @@ class MemoryService:
             if not stores:
                 return []
             first, sources = stores[0], [store.source for store in stores]
-            return await first.searcher.run(query, sources, given=first.generation)
+            return await first.searcher.run(query, sources)
 
 
 def _within(hits: Sequence[Hit], tokens_left: int) -> list[Hit]:

@@ -45,13 +45,14 @@ def summary(record: Record, within: Within, most: int | None = LISTED_CHARS) -> 
     )
 
 
-def hit_of(hit: Hit, within: Within) -> MemoryHit:
-    """Word something found, with the parts of its score."""
+def hit_of(hit: Hit, within: Within, session_id: str | None = None) -> MemoryHit:
+    """Word something found, with the parts of its score, and the session whose memory has it."""
     scores = {name: round(getattr(hit.scores, name), 4) + 0.0 for name in _PARTS}  # no -0.0
     if hit.scores.rerank is not None:
         scores["rerank"] = round(hit.scores.rerank, 4)
     return MemoryHit(
         memory=summary(hit.record, within),
+        session_id=session_id,
         passage=hit.passage[:LISTED_CHARS],
         score=round(hit.score, 4),
         scores=scores,

@@ -56,6 +56,7 @@ from ruster.protocol.commands.memory import (
     MemoryDelete,
     MemoryEdit,
     MemoryExport,
+    MemoryFlush,
     MemoryForget,
     MemoryGet,
     MemoryImport,
@@ -169,6 +170,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -283,6 +285,7 @@ Command = (
     | MemoryGet
     | MemoryDelete
     | MemoryKeys
+    | MemoryFlush
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -369,6 +372,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         MemoryGet,
         MemoryDelete,
         MemoryKeys,
+        MemoryFlush,
         ConfigGet,
         ConfigSet,
         ConfigList,

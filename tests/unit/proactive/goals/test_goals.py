@@ -27,7 +27,7 @@ class House:
 
     def __init__(self, jobs: JobStore) -> None:
         self.jobs = jobs
-        self.clock = ManualClock()
+        self.clock = ManualClock(1000.0)
         self.pokes = 0
         self.goals = GoalTracker(GoalStore(jobs.database), self.clock, self._poke)
 
@@ -52,14 +52,14 @@ async def test_a_goal_is_kept_noted_and_achieved(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         goal = await it.goals.add(ANN, " learn to swim ", "swim")
         assert (goal.id, goal.description, goal.achieved) == ("swim", "learn to swim", False)
-        it.clock.time = 1001.0
+        it.clock.advance(1)
         await it.goals.note(ANN, "swim", "bought goggles")
-        it.clock.time = 1002.0
+        it.clock.advance(1)
         goal = await it.goals.achieve(ANN, "swim", "swam a mile")
         assert goal.achieved
         assert goal.notes == (Note(1001.0, "bought goggles"), Note(1002.0, "swam a mile"))
         assert (goal.created, goal.updated_at) == (1000.0, 1002.0)
-        it.clock.time = 1003.0
+        it.clock.advance(1)
         assert await it.goals.achieve(ANN, "swim", "again") == goal
     async with house(tmp_path) as it:
         assert await it.goals.goals(ANN) == [goal]
