@@ -488,3 +488,29 @@ async def test_forgetting_a_session_meanwhile_loses_nothing_of_others(folder: Pa
         await it.approvals.answer(approval.question.id, YES)
         assert (await asking).approved
         assert [line["kind"] for line in it.records()] == ["asked", "closed"]
+
+
+async def test_a_question_may_be_put_without_waiting(folder: Path) -> None:
+    async with house(folder) as it:
+        asked = await it.approvals.put(shell("ls"), ASK, scope(folder))
+        assert [one.question.id for one in it.approvals.pending()] == [asked.id]
+        await it.approvals.answer(asked.id, YES)
+        assert await asked.verdict() == Verdict(approved=True, by="uid 1000")
+        again = await it.approvals.put(shell("ls"), ASK, scope(folder))
+        again.withdraw()
+        again.withdraw()
+        assert it.approvals.pending() == ()
+        verdict = await again.verdict()
+        assert (verdict.approved, verdict.unanswered) == (False, True)
+        assert await _refused(it, again.id, YES) == "approval_closed"
+
+
+async def test_what_may_not_be_asked_is_not_put(folder: Path) -> None:
+    async with house(folder) as it:
+        with pytest.raises(ToolError) as refused:
+            await it.approvals.put(shell("ls"), ASK, scope(folder, attended=False))
+        assert refused.value.code == "approval_impossible"
+        it.board.fail = StorageError("the disk is full")
+        with pytest.raises(StorageError):
+            await it.approvals.put(shell("ls"), ASK, scope(folder))
+        assert it.approvals.pending() == ()
