@@ -209,7 +209,8 @@ class Daemon:
 
         def show(approval: Approval) -> None:
             asked = approval.question
-            self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
+            if asked.session_id:  # else only who watches all questions is shown it
+                self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
 
         return Trust(
             TrustParts(
@@ -256,6 +257,7 @@ class Daemon:
             attended=lambda key: self.store.is_attended(key),
             environment=self._given.environment,
             clock=self._given.clock,
+            disk=self._given.disk,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
 
@@ -309,7 +311,7 @@ class Daemon:
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
             memory=lambda: self.memory.handlers(self.store, self.tools.pages),
-            job=lambda: self.proactive.handlers(self.store),
+            proactive=lambda: self.proactive.handlers(self.store),
             server=lambda: self.events.handlers(self.store),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())

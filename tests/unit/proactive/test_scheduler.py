@@ -12,6 +12,7 @@ import pytest
 from ruster.core.errors import JobError, ToolError
 from ruster.core.inbox import TurnEnd, TurnReport
 from ruster.proactive.doing.doer import Bounds, Done
+from ruster.proactive.goals.store import GoalStore
 from ruster.proactive.jobs.actions import CallTool, CheckHttp, Prompt, Say
 from ruster.proactive.jobs.conditions import Condition, ConditionKind
 from ruster.proactive.jobs.job import Job, Misfire, Outcome, Overlap, Telling
@@ -480,6 +481,7 @@ async def test_a_job_comes_back_as_it_was(tmp_path: Path, schedule: At | Every |
             goal="g",
             origins=("web:x",),
         )
+        await GoalStore(it.store.database).add(UID, "g", "a goal", 0)
         await it.store.add(job, 0, 10)
         assert (await it.store.get(UID, "all"))[0] == job
 

@@ -158,14 +158,16 @@ async def test_silence_means_no(folder: Path) -> None:
         assert it.approvals.pending() == (approval,)
         clock.advance(1)
         assert await _refused(it, approval.question.id, YES) == "approval_closed"
-        assert await asking == Verdict(approved=False, by="nobody answered in time")
+        assert await asking == Verdict(
+            approved=False, by="nobody answered in time", unanswered=True
+        )
         assert it.board.closed[0].state is State.EXPIRED
 
 
 async def test_a_question_runs_out_by_itself(folder: Path) -> None:
     async with house(folder, SystemClock(), approval_timeout_s=0.05) as it:
         verdict = await it.approvals.ask(shell("ls"), ASK, scope(folder))
-        assert verdict == Verdict(approved=False, by="nobody answered in time")
+        assert verdict == Verdict(approved=False, by="nobody answered in time", unanswered=True)
 
 
 async def test_cancelling_takes_the_question_back(folder: Path) -> None:

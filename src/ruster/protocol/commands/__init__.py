@@ -26,6 +26,15 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.goal import (
+    GoalAchieve,
+    GoalAdd,
+    GoalCommand,
+    GoalList,
+    GoalNote,
+    GoalRemove,
+    GoalShow,
+)
 from ruster.protocol.commands.job import (
     JobAdd,
     JobCommand,
@@ -74,6 +83,11 @@ from ruster.protocol.commands.model import (
     ModelRemove,
     ModelShow,
     ModelVerify,
+)
+from ruster.protocol.commands.ooda import (
+    Observed,
+    OodaCycle,
+    OodaList,
 )
 from ruster.protocol.commands.server import (
     EventMode,
@@ -128,6 +142,13 @@ __all__ = [
     "Detach",
     "Doctor",
     "EventMode",
+    "GoalAchieve",
+    "GoalAdd",
+    "GoalCommand",
+    "GoalList",
+    "GoalNote",
+    "GoalRemove",
+    "GoalShow",
     "History",
     "ImportSource",
     "JobAdd",
@@ -174,6 +195,9 @@ __all__ = [
     "ModelShow",
     "ModelVerify",
     "Models",
+    "Observed",
+    "OodaCycle",
+    "OodaList",
     "Ping",
     "Reject",
     "Send",
@@ -318,6 +342,14 @@ COMMANDS: dict[str, type[CommandBase]] = {
         JobRemove,
         JobHistory,
         JobTick,
+        GoalAdd,
+        GoalList,
+        GoalShow,
+        GoalNote,
+        GoalAchieve,
+        GoalRemove,
+        OodaCycle,
+        OodaList,
         MemorySearch,
         MemoryAdd,
         MemoryList,

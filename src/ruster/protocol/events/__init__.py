@@ -31,6 +31,13 @@ from ruster.protocol.events.daemon import (
     ProactiveSummary,
     StatusReport,
 )
+from ruster.protocol.events.goal import (
+    GoalListing,
+    GoalNoteSummary,
+    GoalRemoved,
+    GoalReport,
+    GoalSummary,
+)
 from ruster.protocol.events.job import (
     JobHistoryPage,
     JobListing,
@@ -78,6 +85,12 @@ from ruster.protocol.events.model import (
     ModelList,
     ModelReport,
     ModelsImported,
+)
+from ruster.protocol.events.ooda import (
+    ObservationSummary,
+    OodaListing,
+    OodaReport,
+    OodaSummary,
 )
 from ruster.protocol.events.server import (
     ServerAttached,
@@ -155,6 +168,11 @@ __all__ = [
     "DoctorReport",
     "ErrorEvent",
     "Event",
+    "GoalListing",
+    "GoalNoteSummary",
+    "GoalRemoved",
+    "GoalReport",
+    "GoalSummary",
     "HistoryPage",
     "JobHistoryPage",
     "JobListing",
@@ -195,6 +213,10 @@ __all__ = [
     "ModelReport",
     "ModelsImported",
     "NoticeEvent",
+    "ObservationSummary",
+    "OodaListing",
+    "OodaReport",
+    "OodaSummary",
     "PastValue",
     "Pong",
     "Proactive",
@@ -289,6 +311,11 @@ EVENTS: tuple[type[Event], ...] = (
     JobRemoved,
     JobHistoryPage,
     TickReport,
+    GoalReport,
+    GoalListing,
+    GoalRemoved,
+    OodaReport,
+    OodaListing,
     MemoryResults,
     MemoryAdded,
     MemoryDocuments,
