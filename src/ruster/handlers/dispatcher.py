@@ -53,10 +53,10 @@ class Dispatcher:
     def __init__(self, cases: UseCases) -> None:
         self._late: dict[str, Callable[[], Awaitable[_Table]]] = {
             "memory": lambda: _table(cases.memory, _of_memory),
+            "server": lambda: _table(cases.server, _of_servers),
             **dict.fromkeys(
                 ("job", "goal", "ooda"), lambda: _table(cases.proactive, _of_proactive)
             ),
-            "server": lambda: _table(cases.server, _of_servers),
         }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
