@@ -186,12 +186,12 @@ class Daemon:
         _log.info("stopping")
         await self._notifier.stopping()
         self.listener.stop_accepting()
-        self.listener.broadcast(
-            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
-        )
         await cancel_and_wait(self._resuming)
         await self.events.aclose()
         await self.proactive.aclose()  # what it has begun goes on after the next start
+        self.listener.broadcast(
+            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
+        )
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
         _log.info("stopped")
