@@ -17,7 +17,7 @@ import structlog
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock, rfc3339
-from ruster.core.errors import RusterError
+from ruster.core.errors import JobError, RusterError
 from ruster.core.inbox import SessionInbox
 from ruster.core.messages import ToolCall
 from ruster.core.ports import ChatModels, WebFetcher
@@ -109,9 +109,18 @@ class ProactiveServices:
         )
 
     async def forget(self, session_key: str) -> None:
-        """Remove the jobs of a session that goes; see ``core.ports.SessionState``."""
-        if self._opening is not None or (self._paths.state / "jobs.sqlite").exists():
-            await (await self.jobs()).forget(session_key)
+        """Remove the jobs of a session that goes; see ``core.ports.SessionState``.
+
+        A file of jobs that cannot be read keeps no session from going: none of it is done anyway.
+        """
+        if self._opening is None and not (self._paths.state / "jobs.sqlite").exists():
+            return
+        try:
+            service = await self.jobs()
+        except JobError as error:
+            _log.warning("jobs_not_forgotten", session=session_key, why=error.message)
+            return
+        await service.forget(session_key)
 
     def _open(self) -> asyncio.Task[Jobs]:
         failed = (
