@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ruster.core.errors import MemoryError
-from ruster.core.memory import Layer, Record
+from ruster.core.memory import DIMENSIONS, Layer, Record
 from ruster.memory.search.filters import Filter
 from ruster.memory.search.query import Query
+from ruster.memory.search.recipe import Recipe
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, WordCount, memory, texts
 
@@ -74,11 +75,54 @@ async def test_the_parts_of_a_score_add_up(folder: Path) -> None:
         (hit,) = await store.search("red lantern")
         parts = hit.scores
         assert parts.lexical == 1
-        assert 0 < parts.vector <= 1
+        assert 0 < parts.vector <= Recipe().vector
+        assert parts.sitting == pytest.approx(Recipe().sitting)
         assert (parts.layer, parts.length, parts.date) == (0, 0, 0)
         assert parts.age == pytest.approx(0.02)
         assert parts.pinned == pytest.approx(0.05)
-        assert hit.score == pytest.approx(parts.lexical + parts.vector + 0.07)
+        fit = parts.lexical + parts.vector + parts.sitting
+        assert hit.score == pytest.approx(fit + 0.07)
+
+
+async def test_what_was_said_in_a_sitting_helps_all_of_it(folder: Path) -> None:
+    async with memory(folder) as store:
+        for n, (session, hours, text) in enumerate(
+            (
+                ("alone", 0.0, "The tickets cost a lot."),
+                ("s", 0.0, "We talked about Norway and its fjords."),
+                *(("s", 0.1, f"Small talk, part {part}.") for part in range(3)),
+                ("s", 1.0, "The tickets were dear."),
+                ("s", 9.0, "The tickets are here."),
+            )
+        ):
+            await store.insert(
+                Record(text, session=session, ts=NOON - 30 * _DAY + hours * 3600, id=str(n))
+            )
+        found = await store.search("Norway fjords tickets")
+        hits = {hit.record.text: hit.scores for hit in found}
+        assert next(it for it in hits if "tickets" in it) == "The tickets were dear."
+        assert hits["The tickets were dear."].sitting == pytest.approx(Recipe().sitting)
+        for apart in ("The tickets cost a lot.", "The tickets are here."):
+            own = hits[apart].lexical * Recipe().sitting
+            assert hits[apart].sitting == pytest.approx(own)
+
+
+async def test_what_vectors_find_is_rated_by_its_words_as_well(folder: Path) -> None:
+    near, away = [1.0] + [0.0] * (DIMENSIONS - 1), [0.0, 1.0] + [0.0] * (DIMENSIONS - 2)
+    async with memory(folder) as store:
+        await store.insert(Record("red lantern", embedding=away))
+        await store.insert(Record("a red boat, a long way out", embedding=near))
+        found = await store.search("red lantern").with_vector(near).top_k(1).limit(2)
+        boat, lantern = found[0].scores, found[1].scores
+        assert boat.vector == pytest.approx(Recipe().vector, abs=1e-3)
+        assert 0 < boat.lexical < lantern.lexical == 1
+
+
+async def test_words_alone_choose_from_more(folder: Path) -> None:
+    async with memory(folder) as store:
+        for n in range(6):
+            await store.insert(Record(f"a red boat, number {n}"))
+        assert len(await store.search("red").top_k(2).limit(6)) == 4
 
 
 async def test_layer_and_age_break_ties_only(folder: Path) -> None:

@@ -13,6 +13,7 @@ from ruster.core.errors import MemoryError
 from ruster.core.memory import DIMENSIONS, Layer, Record
 from ruster.memory.database.native import open_connection
 from ruster.memory.database.schema import VERSION
+from ruster.memory.search.recipe import Recipe
 from ruster.memory.store import FILE_NAME, MemoryStore
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, memory, texts
@@ -140,7 +141,7 @@ async def test_vectors_may_come_with_the_record(folder: Path) -> None:
         await store.insert(Record("two", embedding=away))
         hits = await store.search("?").with_vector(towards)
         assert texts(hits) == ["one", "two"]
-        assert hits[0].scores.vector == pytest.approx(1, abs=1e-3)
+        assert hits[0].scores.vector == pytest.approx(Recipe().vector, abs=1e-3)
         for wrong in ([1.0], [0.0] * DIMENSIONS, [float("nan")] * DIMENSIONS):
             with pytest.raises(MemoryError) as caught:
                 await store.insert(Record("three", embedding=wrong))

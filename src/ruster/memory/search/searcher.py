@@ -64,7 +64,9 @@ class Searcher:
             )
         finally:
             embedding.cancel()
-        ranked = rank((it for part in found for it in part), Situation(self._recipe, now, named))
+        situation = Situation(self._recipe, now, named)
+        most = max(query.k * _DIVERSE_POOL, query.reranked)
+        ranked = rank((it for part in found for it in part), situation, most)
         return await self._hits(query, sources, ranked)
 
     async def _query_vectors(self, query: Query, given: str) -> dict[str, Sequence[float]]:
@@ -111,9 +113,8 @@ class Searcher:
         self, query: Query, sources: Sequence[Source], ranked: Sequence[Ranked]
     ) -> list[Hit]:
         """Choose among the ranked items and bring their records."""
-        pool = ranked[: max(query.k * _DIVERSE_POOL, query.reranked)]
-        details = await self._details(sources, pool)
-        pool = [it for it in pool if _key(it) in details]  # others went meanwhile
+        details = await self._details(sources, ranked)
+        pool = [it for it in ranked if _key(it) in details]  # others went meanwhile
         if query.reranked:
             pool = await self._reranked(query, pool, details)
         if query.is_diverse:
