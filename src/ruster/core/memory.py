@@ -124,12 +124,14 @@ class Record:
 class Scores:
     """Why something was found; the total is the sum.
 
-    ``lexical`` is BM25 as a part of the best one, ``vector`` the cosine; ``length`` takes from long
-    texts, the others are small. ``rerank`` replaces the sum where a reranker was asked.
+    ``lexical`` is BM25 as a part of the best one, ``vector`` the cosine, weighed; ``sitting`` is
+    for the best words that were said in the same sitting; ``length`` takes from long texts, the
+    others are small. ``rerank`` replaces the sum where a reranker was asked.
     """
 
     lexical: float = 0.0
     vector: float = 0.0
+    sitting: float = 0.0
     length: float = 0.0
     layer: float = 0.0
     age: float = 0.0
@@ -142,8 +144,8 @@ class Scores:
         """What hits are ordered by."""
         if self.rerank is not None:
             return self.rerank
-        parts = (self.lexical, self.vector, self.length, self.layer, self.age, self.date)
-        return sum(parts) + self.pinned
+        fit = self.lexical + self.vector + self.sitting + self.length
+        return fit + self.layer + self.age + self.date + self.pinned
 
 
 @dataclass(frozen=True, slots=True)

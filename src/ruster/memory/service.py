@@ -25,6 +25,7 @@ from ruster.memory.learning.finding import find_meant, too_many
 from ruster.memory.memories import Memories
 from ruster.memory.prompt import render
 from ruster.memory.search.query import Query
+from ruster.memory.search.recipe import Recipe
 from ruster.memory.settings import MemorySettings
 from ruster.memory.store import MemoryStore
 
@@ -34,6 +35,7 @@ FolderOf = Callable[[str], Path]
 """Returns a session's folder by its key."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
+_VECTOR = Recipe().vector  # a score's part of meaning is the cosine, weighed by this
 _CANDIDATES = 3
 """Hits looked at for each one that is brought: those that do not fit are left out."""
 
@@ -205,7 +207,8 @@ class MemoryService:
             if hit.record.kind == TOOL_KIND or hit.record.text in visible:
                 continue
             shared = len(asked & set(tokens(hit.passage))) / len(asked) if asked else 0.0
-            if max(shared, hit.scores.vector) >= self._settings.least_fit:
+            similarity = hit.scores.vector / _VECTOR
+            if max(shared, similarity) >= self._settings.least_fit:
                 found.append(hit)
         return found
 

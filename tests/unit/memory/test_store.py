@@ -13,6 +13,7 @@ from ruster.core.errors import MemoryError
 from ruster.core.memory import DIMENSIONS, Layer, Record
 from ruster.memory.database.native import open_connection
 from ruster.memory.database.schema import VERSION
+from ruster.memory.search.recipe import Recipe
 from ruster.memory.store import FILE_NAME, MemoryStore
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, memory, texts
@@ -142,7 +143,7 @@ async def test_vectors_may_come_with_the_record(folder: Path) -> None:
         assert bag.asked == []  # they had theirs
         hits = await store.search("rock")
         assert texts(hits) == ["one", "two"]
-        assert hits[0].scores.vector == pytest.approx(1, abs=1e-3)
+        assert hits[0].scores.vector == pytest.approx(Recipe().vector, abs=1e-3)
 
 
 async def test_a_vector_that_is_none_is_refused_with_and_without_an_embedder(folder: Path) -> None:

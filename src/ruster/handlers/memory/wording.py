@@ -16,7 +16,7 @@ __all__ = ["LISTED_CHARS", "counts", "hit_of", "log_entries", "moment", "summary
 
 LISTED_CHARS = 2000
 """Characters of a text in a list; the rest is told by ``memory_show``."""
-_PARTS = ("lexical", "vector", "length", "layer", "age", "date", "pinned")
+_PARTS = ("lexical", "vector", "sitting", "length", "layer", "age", "date", "pinned")
 
 
 def summary(record: Record, within: Within, most: int | None = LISTED_CHARS) -> MemorySummary:

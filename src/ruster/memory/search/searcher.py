@@ -67,7 +67,9 @@ class Searcher:
             found = await self._by_words_and_vectors(query, sources, named)
         else:
             found = await self._by_words(query, sources, named, now)
-        ranked = rank(chain.from_iterable(found), Situation(self._recipe, now, named))
+        situation = Situation(self._recipe, now, named)
+        most = max(query.k * _DIVERSE_POOL, query.reranked)
+        ranked = rank(chain.from_iterable(found), situation, most)
         return await self._hits(query, sources, ranked)
 
     async def _by_words(
@@ -138,9 +140,8 @@ class Searcher:
         self, query: Query, sources: Sequence[Source], ranked: Sequence[Ranked]
     ) -> list[Hit]:
         """Choose among the ranked items and bring their records."""
-        pool = ranked[: max(query.k * _DIVERSE_POOL, query.reranked)]
-        details = await self._details(sources, pool)
-        pool = [it for it in pool if _key(it) in details]  # others went meanwhile
+        details = await self._details(sources, ranked)
+        pool = [it for it in ranked if _key(it) in details]  # others went meanwhile
         if query.reranked:
             pool = await self._reranked(query, pool, details)
         if query.is_diverse:

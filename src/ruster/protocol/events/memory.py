@@ -85,8 +85,8 @@ class MemoryHit(BaseModel):
     """The part of it that fits best."""
     score: float
     scores: dict[str, float]
-    """What the score is made of: `lexical`, `vector`, `length`, `layer`, `age`, `date`, `pinned`;
-    and `rerank`, which stands in for the rest."""
+    """What the score is made of: `lexical`, `vector`, `sitting`, `length`, `layer`, `age`, `date`,
+    `pinned`; and `rerank`, which stands in for the rest."""
 
 
 class MemoryResults(Reply):
