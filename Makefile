@@ -14,7 +14,7 @@ $(shell mkdir -p "$(CURDIR)/target/tmp")
 PYTHON_ENV := .venv/bin/python
 CODE := $(wildcard src tests bench scripts examples)
 
-.PHONY: help run test check fix docs bench bench-engine bench-memory engine hooks package clean
+.PHONY: help run test check fix docs bench bench-engine bench-memory bench-recall engine hooks package clean
 
 help:
 	@echo 'make run      set up, then run the daemon in the foreground'
@@ -23,7 +23,8 @@ help:
 	@echo 'make fix      put right what can be put right by itself'
 	@echo 'make docs     write the generated pages of the documentation'
 	@echo 'make bench    measure; bench-engine: the engine against a llama-server;'
-	@echo '              bench-memory: the memory at 10,000 items and more'
+	@echo '              bench-memory: the memory at 10,000 items and more;'
+	@echo '              bench-recall: what the memory finds of long conversations'
 	@echo 'make engine   build the embedded engine again'
 	@echo 'make hooks    run the whole suite before every git push'
 	@echo 'make package  build the wheel and the source archive into dist/'
@@ -66,6 +67,10 @@ bench-engine:
 bench-memory:
 	@scripts/setup.sh test
 	@exec $(PYTHON_ENV) -m bench.memory_search $(ARGS)
+
+bench-recall:
+	@scripts/setup.sh test
+	@exec $(PYTHON_ENV) -m bench.recall $(ARGS)
 
 engine:
 	@scripts/setup.sh engine

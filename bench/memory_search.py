@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.figure import Figure, percentile
+from bench.memory_child import Told
 from bench.memory_items import BLOCK, Items
 from bench.memory_peers import peers
 from bench.report import surroundings, table, write_json
@@ -95,7 +96,7 @@ async def _build(
     folder: Path, items: Items, vectors: npt.NDArray[np.float32], size: int
 ) -> list[Figure]:
     """Insert all items; the last thousand one by one."""
-    memory = await MemoryStore.open(folder / "memory.sqlite", SystemClock())
+    memory = await MemoryStore.open(folder / "memory.sqlite", SystemClock(), embedders=[Told({})])
     bulk_s = 0.0
     records: list[Record] = []
     for number, (texts, block) in enumerate(items.blocks(size)):

@@ -65,8 +65,57 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"action": "skill_validate"},
     ],
     "tool_list": [{"action": "tool_list"}, {"action": "tool_list", "session_id": "work"}],
+    "job_add": [
+        {
+            "action": "job_add",
+            "session_id": "work",
+            "reminder": "remind me in 20 minutes to take out the cake",
+        },
+        {
+            "action": "job_add",
+            "job_id": "news",
+            "session_id": "work",
+            "when": "every weekday at 8:30",
+            "do": {"prompt": {"message": "What is new in my mail?"}},
+            "misfire": "skip",
+        },
+        {
+            "action": "job_add",
+            "job_id": "backup-watch",
+            "when": "every 5 minutes",
+            "do": {"emit_log": {"message": "the backup is old"}},
+            "watch": {"kind": "file_older", "path": "/srv/backup/last", "amount": 172_800},
+        },
+    ],
+    "job_list": [{"action": "job_list"}, {"action": "job_list", "session_id": "work"}],
+    "job_show": [{"action": "job_show", "job_id": "news"}],
+    "job_run": [{"action": "job_run", "job_id": "news"}],
+    "job_enable": [{"action": "job_enable", "job_id": "news"}],
+    "job_disable": [{"action": "job_disable", "job_id": "news"}],
+    "job_remove": [{"action": "job_remove", "job_id": "news"}],
+    "job_history": [{"action": "job_history", "job_id": "news", "limit": 5}],
+    "job_tick": [{"action": "job_tick"}],
+    "goal_add": [{"action": "goal_add", "goal_id": "ship", "description": "version 2 is out"}],
+    "goal_list": [{"action": "goal_list"}],
+    "goal_show": [{"action": "goal_show", "goal_id": "ship"}],
+    "goal_note": [{"action": "goal_note", "goal_id": "ship", "note": "all tests pass"}],
+    "goal_achieve": [{"action": "goal_achieve", "goal_id": "ship", "note": "announced"}],
+    "goal_remove": [{"action": "goal_remove", "goal_id": "ship"}],
+    "ooda": [
+        {
+            "action": "ooda",
+            "act": "deploy it with job:release",
+            "observations": [
+                {"source": "ci", "key": "tests", "value": "passed"},
+                {"source": "cron", "key": "disk", "value": "91 %", "severity": "warning"},
+            ],
+            "goal_id": "ship",
+        },
+    ],
+    "ooda_list": [{"action": "ooda_list", "limit": 5}],
     "memory_search": [
         {"action": "memory_search", "query": "Where does my sister live?"},
+        {"action": "memory_search", "query": "the code of the door", "everywhere": True},
         {
             "action": "memory_search",
             "session_id": "work",
@@ -79,6 +128,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_add": [
         {"action": "memory_add", "text": "My sister lives in Hanoi.", "tags": ["family"]},
         {"action": "memory_add", "path": "/home/me/notes", "project": "house"},
+        {"action": "memory_add", "url": "https://example.org/manual.pdf"},
     ],
     "memory_list": [
         {"action": "memory_list", "layer": "insights", "limit": 20},
@@ -114,6 +164,7 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "memory_get": [{"action": "memory_get", "key": "user.city", "history": True}],
     "memory_delete": [{"action": "memory_delete", "key": "user.city"}],
     "memory_keys": [{"action": "memory_keys", "pattern": "user.*"}],
+    "memory_flush": [{"action": "memory_flush", "confirm": True}],
     "config_get": [{"action": "config_get", "key": "default_model"}],
     "config_set": [{"action": "config_set", "key": "log_level", "value": "debug"}],
     "config_list": [{"action": "config_list"}],
@@ -212,6 +263,66 @@ _WEATHER = events.SkillSummary(
     name="weather", description="Tells the weather.", kind="script", score=4.21
 )
 
+_RECEIPT = events.ReceiptSummary(
+    run="r-5f0c9a1be2d34c77",
+    due=_CREATED,
+    outcome="done",
+    missed=0,
+    by="schedule",
+    started=_CREATED,
+    ended=_CREATED,
+    tokens=840,
+    message="Two new mails.",
+)
+_JOB = events.JobSummary(
+    job_id="news",
+    owner=1000,
+    session_id=_WORK,
+    title="What is new in my mail?",
+    when="every weekday at 08:30",
+    schedule={"kind": "cron", "expression": "30 8 * * 1-5", "zone": "Europe/Paris"},
+    do={"prompt": {"message": "What is new in my mail?"}},
+    enabled=True,
+    running=False,
+    due=_CREATED,
+    runs=1,
+    failures=0,
+    last=_RECEIPT,
+    misfire="skip",
+    overlap="skip",
+    tell="failures",
+    jitter_s=0,
+    max_tokens=0,
+    timeout_s=0,
+    made_by="person",
+    created=_CREATED,
+)
+_GOAL = events.GoalSummary(
+    goal_id="ship",
+    owner=1000,
+    description="version 2 is out",
+    achieved=False,
+    created=_CREATED,
+    updated_at=_CREATED,
+    notes=1,
+    jobs=1,
+)
+_CYCLE: dict[str, Any] = {
+    "cycle_id": "o-5f0c9a1be2d34c77",
+    "timestamp": _CREATED,
+    "observations": [
+        events.ObservationSummary(source="cron", key="disk", value="91 %", severity="warning")
+    ],
+    "orientation": "1 observations, 1 require attention",
+    "decision": "escalate",
+    "action": "deploy it with job:release",
+    "risk": "high",
+    "approval_status": "pending",
+    "approval_token": _APPROVAL_ID,
+    "goal_id": "ship",
+    "owner": 1000,
+    "outcome": "",
+}
 EVENT_EXAMPLES: dict[type[Event], Event] = {
     type(event): event
     for event in (
@@ -464,7 +575,9 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                     waiting=0,
                     vectors={"onnx/minilm-5f0c9a1b:384": 1012},
                 )
-            ]
+            ],
+            embedder="onnx/minilm-5f0c9a1b:384",
+            hint="onnx/minilm is a small embedding model; a larger one finds more: …",
         ),
         events.MemoryExportPage(
             items=[{"type": "memory", "text": "My sister lives in Hanoi.", "layer": "insights"}],
@@ -484,6 +597,7 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
                 events.PastValue(value="Hanoi", since="2025-11-02T18:00:00+01:00", until=_CREATED)
             ],
         ),
+        events.MemoryFlushed(names=12),
         events.MemoryDeleted(key="user.city", deleted=True),
         events.MemoryKeyListing(keys=["user.city", "user.name"], more=False),
         events.ConfigValue(key="default_model", value="ollama/llama3.2", source="default"),
@@ -493,6 +607,26 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
             approvals=[events.ApprovalSummary(**_QUESTION, turn="t-5f0c9a1be2d34c77")]
         ),
         events.ApprovalAnswered(approval_id=_APPROVAL_ID, state="approved", scope="once"),
+        events.JobReport(job=_JOB),
+        events.JobListing(jobs=[_JOB]),
+        events.JobRemoved(job_id="news"),
+        events.JobRan(job_id="news", receipt=_RECEIPT),
+        events.JobHistoryPage(job_id="news", receipts=[_RECEIPT]),
+        events.TickReport(
+            executed_jobs=1,
+            results=[
+                events.TickResult(
+                    job_id="news", owner=1000, status="done", message="Two new mails."
+                )
+            ],
+        ),
+        events.GoalReport(
+            goal=_GOAL, notes=[events.GoalNoteSummary(at=_CREATED, text="all tests pass")]
+        ),
+        events.GoalListing(goals=[_GOAL]),
+        events.GoalRemoved(goal_id="ship", jobs=["release"]),
+        events.OodaReport(**_CYCLE),
+        events.OodaListing(cycles=[events.OodaSummary(**_CYCLE)]),
         events.ServerListing(servers=[_MAIL]),
         events.ServerReport(
             server=_MAIL,

@@ -186,12 +186,12 @@ class Daemon:
         _log.info("stopping")
         await self._notifier.stopping()
         self.listener.stop_accepting()
-        self.listener.broadcast(
-            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
-        )
         await cancel_and_wait(self._resuming)
         await self.events.aclose()
         await self.proactive.aclose()  # what it has begun goes on after the next start
+        self.listener.broadcast(
+            encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
+        )
         await self.store.aclose(self._settings.shutdown_patience_s)
         await self.listener.aclose()
         _log.info("stopped")
@@ -209,7 +209,8 @@ class Daemon:
 
         def show(approval: Approval) -> None:
             asked = approval.question
-            self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
+            if asked.session_id:  # else only who watches all questions is shown it
+                self.store.tell(asked.owner, asked.session_id, approval_event(approval), asked.turn)
 
         return Trust(
             TrustParts(
@@ -256,6 +257,7 @@ class Daemon:
             attended=lambda key: self.store.is_attended(key),
             environment=self._given.environment,
             clock=self._given.clock,
+            disk=self._given.disk,
         )
         return ProactiveServices(self._settings, self._given.paths, parts)
 
@@ -308,8 +310,8 @@ class Daemon:
             approval=ApprovalHandlers(self.trust.approvals),
             skill=SkillHandlers(self.store, self.skills, live),
             tool=ToolHandlers(self.store, self.tools.registry),
-            memory=lambda: self.memory.handlers(self.store),
-            job=lambda: self.proactive.handlers(self.store),
+            memory=lambda: self.memory.handlers(self.store, self.tools.pages),
+            proactive=lambda: self.proactive.handlers(self.store),
             server=lambda: self.events.handlers(self.store),
         )
         return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
@@ -330,6 +332,7 @@ class Daemon:
             engine=lambda: services.engine,
             trust=self.trust,
             library=self.skills.library,
+            meaning=self.memory.meaning,
             skill_folders=skill_folders(self._settings, given.paths),
         )
         return build_checks(parts)

@@ -18,15 +18,18 @@ from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
-from ruster.core.ports import ChatModels
+from ruster.core.ports import ChatModels, WebFetcher
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.llm.router import Models
+from ruster.memory.embedding.meaning import Meaning
 from ruster.memory.late import LateMemory
 from ruster.memory.places import FILE_NAME
 from ruster.memory.rounds import Rounds
 
 if TYPE_CHECKING:
+    from ruster.core.memory import Summarizer
     from ruster.handlers.memory.handlers import MemoryHandlers
+    from ruster.memory.embedding.wiping import CacheWiper
     from ruster.memory.service import MemoryService
     from ruster.sessions.store import SessionStore
 
@@ -38,7 +41,7 @@ _LOCAL = ("llamacpp", "ollama")
 
 
 class MemoryServices:
-    """``late`` is what turns and tools use; ``hint`` tells how to find more."""
+    """``late`` is what turns and tools use; ``meaning`` tells how things are found."""
 
     def __init__(
         self,
@@ -58,12 +61,15 @@ class MemoryServices:
         self._root = paths.data / "memory"
         self._looking: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
-        self.hint: str | None = None
+        self._default_model = settings.default_model
+        self._meaning = Meaning()
+        self._wiper: CacheWiper | None = None
         self.late = LateMemory(self._load, self._settings, self._root)
         self.rounds = Rounds(
             self.late.lend,
             lambda: _files(paths),
             self._settings.upkeep,
+            self._summarizer,
         )
 
     @property
@@ -71,12 +77,19 @@ class MemoryServices:
         """The memory itself; the first time it is imported, which blocks."""
         return self.late.service
 
-    async def handlers(self, sessions: SessionStore) -> MemoryHandlers:
+    async def handlers(self, sessions: SessionStore, web: WebFetcher) -> MemoryHandlers:
         """Return the commands about the memory, imported when the first one comes."""
         service = await self.late.loaded()
-        kind = await asyncio.to_thread(_handlers_type)
-        backups = self._paths.data / "backups" / "memory"
-        return kind(sessions, service, self._settings, backups, self._clock)
+        await asyncio.to_thread(_load_handlers)
+        from ruster.handlers.memory.handlers import MemoryHandlers, MemoryParts
+
+        parts = MemoryParts(
+            backups=self._paths.data / "backups" / "memory",
+            clock=self._clock,
+            web=web,
+            meaning=self.meaning,
+        )
+        return MemoryHandlers(sessions, service, self._settings, parts)
 
     async def aclose(self) -> None:
         """Keep what waits, close all memories and let go of the models."""
@@ -87,6 +100,7 @@ class MemoryServices:
 
     def _load(self) -> Callable[[], MemoryService]:
         """Import the memory and return what makes it."""
+        from ruster.memory.embedding.wiping import CacheWiper
         from ruster.memory.keeping import Keeper
         from ruster.memory.learning.choice import learner_for
         from ruster.memory.learning.known import OwnerFacts
@@ -95,15 +109,33 @@ class MemoryServices:
 
         def make() -> MemoryService:
             own = self._settings
-            memories = Memories(self._root, self._clock, own.max_open, self._first_use)
+            self._wiper = CacheWiper(self._paths.cache / "vectors.sqlite")
+            memories = Memories(self._root, self._clock, own.max_open, self._first_use, self._wiper)
             learner = learner_for(own, self._chat_models, OwnerFacts(memories).near)
             keeper = Keeper(memories, learner, own.max_waiting)
             return MemoryService(memories, keeper, own, self._folder_of)
 
         return make
 
+    def _summarizer(self) -> Summarizer | None:
+        from ruster.memory.learning.summing import summarizer_for
+
+        own = self._settings.upkeep
+        return summarizer_for(own, self._chat_models, self._default_model, self._clock)
+
+    async def meaning(self) -> Meaning:
+        """Tell by which model things are found; if nobody has looked for one yet, look now."""
+        looking = self._look_once()
+        await asyncio.shield(looking)
+        return self._meaning
+
     def _first_use(self) -> None:
-        self._looking = spawn(self._look(), name="look for an embedding model")
+        self._look_once()
+
+    def _look_once(self) -> asyncio.Task[None]:
+        if self._looking is None:
+            self._looking = spawn(self._look(), name="look for an embedding model")
+        return self._looking
 
     async def _look(self) -> None:
         """Choose the models that make vectors and rate; without any, words alone must do."""
@@ -127,8 +159,10 @@ class MemoryServices:
             reranker = choose_reranker(own.reranker, folders, onnx.open, local, self._models)
         except RusterError as error:
             _log.error("no_embedder", why=error.message)
+            self._meaning = Meaning(failure=error.message)
             return
-        self.hint = choice.hint
+        embedder = choice.embedder
+        self._meaning = Meaning(None if embedder is None else embedder.id, choice.hint)
         if choice.embedder is None:
             _log.info("memory_by_words_only", hint=choice.hint)
             memories.use((), reranker)
@@ -136,13 +170,15 @@ class MemoryServices:
         cache = EmbeddingCache(self._paths.cache / "vectors.sqlite", own.cache_entries)
         self._stack.callback(cache.close)
         _log.info("memory_by_meaning", embedder=choice.embedder.id)
-        memories.use((CachedEmbedder(choice.embedder, cache),), reranker)
+        cached = CachedEmbedder(choice.embedder, cache)
+        if self._wiper is not None:
+            self._wiper.embedder = cached
+        memories.use((cached,), reranker)
 
 
-def _handlers_type() -> type[MemoryHandlers]:
-    from ruster.handlers.memory.handlers import MemoryHandlers
-
-    return MemoryHandlers
+def _load_handlers() -> None:
+    """Import the commands beside what else the daemon does."""
+    import ruster.handlers.memory.handlers  # noqa: F401
 
 
 def _files(paths: Paths) -> Iterator[Path]:

@@ -17,7 +17,7 @@ import structlog
 from ruster.config.paths import Paths
 from ruster.config.settings import Settings
 from ruster.core.clock import Clock, rfc3339
-from ruster.core.errors import RusterError
+from ruster.core.errors import JobError, RusterError
 from ruster.core.inbox import SessionInbox
 from ruster.core.messages import ToolCall
 from ruster.core.ports import ChatModels, WebFetcher
@@ -25,11 +25,14 @@ from ruster.core.tasks import spawn
 from ruster.core.tools import Answered, Toolbox, ToolCommands, TurnScope
 from ruster.notice_services import NoticeServices
 from ruster.protocol.events import ProactiveSummary
+from ruster.storage.disk import Disk
 from ruster.trust.approvals import Approvals
 
 if TYPE_CHECKING:
-    from ruster.handlers.job import JobHandlers
+    from ruster.handlers.proactive import ProactiveHandlers
     from ruster.proactive.building import BuildParts, Jobs
+    from ruster.proactive.goals.tracker import GoalTracker
+    from ruster.proactive.ooda.service import Ooda
     from ruster.proactive.service import JobService
     from ruster.sessions.store import SessionStore
 
@@ -51,6 +54,7 @@ class ProactiveParts:
     attended: Callable[[str], bool]
     environment: Mapping[str, str]
     clock: Clock
+    disk: Disk
 
 
 class ProactiveServices:
@@ -81,10 +85,9 @@ class ProactiveServices:
         """Return what makes and shows jobs; raises JobError or StorageError."""
         return (await asyncio.shield(self._open())).service
 
-    async def handlers(self, sessions: SessionStore) -> JobHandlers:
-        """Return the commands about jobs, imported when the first one comes."""
-        kind = await asyncio.to_thread(_handlers_type)
-        return kind(sessions, self.jobs)
+    async def handlers(self, sessions: SessionStore) -> ProactiveHandlers:
+        """Return the commands about all this, imported when the first one comes."""
+        return await asyncio.to_thread(self._handlers, sessions)
 
     async def summary(self) -> ProactiveSummary | None:
         """Tell how it stands, if the jobs are at hand."""
@@ -106,9 +109,18 @@ class ProactiveServices:
         )
 
     async def forget(self, session_key: str) -> None:
-        """Remove the jobs of a session that goes; see ``core.ports.SessionState``."""
-        if self._opening is not None or (self._paths.state / "jobs.sqlite").exists():
-            await (await self.jobs()).forget(session_key)
+        """Remove the jobs of a session that goes; see ``core.ports.SessionState``.
+
+        A file of jobs that cannot be read keeps no session from going: none of it is done anyway.
+        """
+        if self._opening is None and not (self._paths.state / "jobs.sqlite").exists():
+            return
+        try:
+            service = await self.jobs()
+        except JobError as error:
+            _log.warning("jobs_not_forgotten", session=session_key, why=error.message)
+            return
+        await service.forget(session_key)
 
     def _open(self) -> asyncio.Task[Jobs]:
         failed = (
@@ -132,6 +144,24 @@ class ProactiveServices:
         jobs.scheduler.start()
         return jobs
 
+    def _handlers(self, sessions: SessionStore) -> ProactiveHandlers:
+        from ruster.handlers.goal import GoalHandlers
+        from ruster.handlers.job import JobHandlers
+        from ruster.handlers.ooda import OodaHandlers
+        from ruster.handlers.proactive import ProactiveHandlers
+
+        return ProactiveHandlers(
+            JobHandlers(sessions, self.jobs),
+            GoalHandlers(self._goals),
+            OodaHandlers(sessions, self._ooda),
+        )
+
+    async def _goals(self) -> GoalTracker:
+        return (await asyncio.shield(self._open())).pulse.goals
+
+    async def _ooda(self) -> Ooda:
+        return (await asyncio.shield(self._open())).pulse.ooda
+
     def _build_parts(self) -> BuildParts:
         from ruster.proactive.building import BuildParts
 
@@ -149,6 +179,8 @@ class ProactiveServices:
             models=parts.models,
             maintenance=parts.maintenance,
             clock=parts.clock,
+            questions=parts.approvals,
+            disk=parts.disk,
             notices=self._notices.spoken,
         )
 
@@ -156,12 +188,6 @@ class ProactiveServices:
 def _load() -> None:
     """Import what jobs need, beside what else the daemon does."""
     import ruster.proactive.building  # noqa: F401
-
-
-def _handlers_type() -> type[JobHandlers]:
-    from ruster.handlers.job import JobHandlers
-
-    return JobHandlers
 
 
 class LateReminders:

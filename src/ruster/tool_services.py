@@ -59,11 +59,15 @@ class ToolParts:
 
 
 class ToolServices:
-    """``registry`` has the tools, ``texts`` reads ``/tool``; ``aclose`` ends what they started."""
+    """``registry`` has the tools, ``texts`` reads ``/tool``; ``aclose`` ends what they started.
+
+    ``pages`` fetches what is to be remembered: what ``web`` may reach, but larger.
+    """
 
     def __init__(self, settings: Settings, parts: ToolParts) -> None:
         self.sandbox = _LateSandbox(parts.clock)
         self.web = _LateWeb(settings.web)
+        self.pages = _LateWeb(_for_documents(settings))
         self.scripts = _LateScripts(settings, self.web, parts.clock)
         own = settings.tools
         runs = RunFolders(own, parts.clock)
@@ -111,6 +115,12 @@ class ToolServices:
                 self.registry.add(tool)
             except ToolError as error:
                 _log.error("tool_left_out", why=error.message)
+
+
+def _for_documents(settings: Settings) -> WebSettings:
+    own = settings.memory.documents
+    more = {"max_body_bytes": own.file_bytes, "timeout_s": own.fetch_timeout_s}
+    return settings.web.model_copy(update=more)
 
 
 class _LateSandbox:

@@ -26,7 +26,7 @@ from ruster.proactive.schedules.schedule import Every
 from ruster.proactive.settings import ProactiveSettings
 from ruster.proactive.telling import Teller
 from ruster.proactive.watching import Watcher
-from tests.fakes.session_inbox import FakeInbox
+from tests.fakes.inbox import InboxRecorder
 from tests.unit.proactive.support import FakeWeb
 
 JOBS = 20
@@ -67,7 +67,7 @@ async def run(folder: Path) -> None:
                 EmitLog: LineDoer(folder / "again", can_repeat=True),
             },
             watcher=Watcher(FakeWeb(), clock),
-            teller=Teller(FakeInbox()),
+            teller=Teller(InboxRecorder()),
             budget=Budget(store, 0, clock),
             models=WatchedModels(Models(Registry(LlmSettings(), {}))),
             settings=settings,

@@ -19,7 +19,7 @@ from ruster.testing import RawClient, ScriptedProvider, running_daemon
 
 _OWN = ["configuration", "config_folder", "data_folder", "socket", "daemon"]
 _DAEMONS = [
-    "sandbox", "scripts", "engine", "model", "policy", "skills", "permissions", "disk",
+    "sandbox", "scripts", "engine", "model", "policy", "skills", "memory", "permissions", "disk",
     "open_files",
 ]  # fmt: skip
 

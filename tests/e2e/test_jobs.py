@@ -286,6 +286,21 @@ async def test_ruster_looks_after_itself_and_its_jobs_cannot_be_removed(folder: 
         await line.close()
 
 
+async def test_a_damaged_file_of_jobs_is_one_clear_error_and_all_else_works(folder: Path) -> None:
+    state = folder / "data" / "state"
+    state.mkdir(parents=True)
+    (state / "jobs.sqlite").write_bytes(b"no database" * 1000)
+    async with running_daemon(folder):
+        line = await Line.open(folder)
+        await line.ask(action="create", session_id="work")
+        job = {"say": {"message": "x"}}
+        refused = await line.ask(action="job_add", session_id="work", when="hourly", do=job)
+        assert refused["code"] == "jobs_corrupt"
+        assert "proactive" not in await line.ask(action="status")
+        assert (await line.ask(action="delete", session_id="work"))["event"] == "deleted"
+        await line.close()
+
+
 async def test_switched_off_nothing_is_done_and_jobs_can_still_be_made(folder: Path) -> None:
     async with running_daemon(folder, proactive_enabled="false"):
         line = await Line.open(folder)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.e2e.turns import ask_turn, said
 from tests.engine_support import NEEDS_ENGINE
 from tests.models import MODELS_DIR, build
 
 from ruster.app import Daemon
 from ruster.core.inference import Content, ToolCallRequest
+from ruster.core.memory import Record
 from ruster.core.messages import ToolCall
 from ruster.testing import RawClient, ScriptedProvider, running_daemon
 
@@ -124,3 +127,33 @@ async def test_deleting_a_session_leaves_nothing_of_it(folder: Path) -> None:
     for path in (folder / "data").rglob("*"):
         if path.is_file() and "logs" not in path.parts:
             assert b"Milomir" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("summaries", ["model", "extract"])
+async def test_days_are_summed_up_by_a_model_where_that_is_wanted(
+    folder: Path, summaries: str
+) -> None:
+    model = ScriptedProvider([Content("The boat leaves at nine.")])
+    settings = {
+        "providers": {"mine": model},
+        "default_model": "mine/x",
+        "memory_embedding_embedder": "off",
+        "memory_upkeep_summaries": summaries,
+    }
+    async with _opened(folder, **settings) as (daemon, client):
+        session = await daemon.store.get(os.geteuid(), "a")
+        memories = daemon.memory.service.memories
+        said = "The boat to Cat Ba leaves at nine in the morning."
+        async with memories.lend(memories.session_file(session.folder)) as store:
+            await store.insert(Record(said, ts=time.time() - 3 * 86_400, session="0/a"))
+        await daemon.memory.rounds.promote()
+        found = await client.ask(
+            {"action": "memory_list", "session_id": "a", "layer": "insights"}, "memory_list"
+        )
+    (summary,) = found["memories"]
+    assert summary["kind"] == "summary"
+    if summaries == "model":
+        assert summary["text"] == "The boat leaves at nine."
+        assert said in model.requests[0].messages[1].content
+    else:
+        assert (summary["text"], model.requests) == (said, [])

@@ -84,6 +84,51 @@ async def test_filters_of_a_search(client: RawClient) -> None:
     assert (await _ask(client, "search", query="x", after="soon"))["code"] == "invalid_command"
 
 
+async def test_a_search_of_everywhere_names_the_sessions(client: RawClient, ctl: Ctl) -> None:
+    await client.ask({"action": "create", "session_id": "empty"}, "created")
+    await _ask(client, "add", text="apples at home")
+    for name in ("a", "b"):
+        await client.ask({"action": "create", "session_id": name}, "created")
+        await _ask(client, "add", text=f"apples in {name}", session_id=name, layer="interact")
+    found = await _ask(client, "search", query="apples", everywhere=True)
+    told = {it["memory"]["text"]: it.get("session_id") for it in found["results"]}
+    assert told == {"apples at home": None, "apples in a": "a", "apples in b": "b"}
+    assert {it["memory"]["within"] for it in found["results"]} == {"owner", "session"}
+    assert (found["searched"], found["left_out"]) == (2, 0)
+    again = await _ask(client, "search", query="apples", everywhere=True, limit=1, kinds=["note"])
+    assert len(again["results"]) == 1
+    assert again["results"][0]["memory"]["uses"] == 1
+    plain = await _ask(client, "search", query="apples")
+    assert ("searched" in plain, len(plain["results"])) == (False, 1)
+    both = await _ask(client, "search", query="apples", everywhere=True, session_id="a")
+    assert both["code"] == "invalid_command"
+    status, out, err = await ctl("memory", "search", "apples", "--everywhere")
+    rows = {(row[5], row[6]) for row in (line.split("\t") for line in out.splitlines())}
+    assert (status, err) == (0, "")
+    assert rows == {("apples at home", ""), ("apples in a", "a"), ("apples in b", "b")}
+
+
+async def test_a_search_of_everywhere_is_bounded_and_begins_with_the_last_used(
+    folder: Path,
+) -> None:
+    async with (
+        running_daemon(folder, memory_searched_sessions="2"),
+        RawClient(folder / "r.sock") as client,
+    ):
+        for name in ("a", "b", "c"):
+            await client.ask({"action": "create", "session_id": name}, "created")
+            await _ask(client, "add", text=f"apples in {name}", session_id=name)
+            await client.say(name, "hello")
+        sessions = folder / "data" / "sessions"
+        for age, name in enumerate(("c", "a", "b")):
+            os.utime(sessions / name / "history.jsonl", (1e9 - age, 1e9 - age))
+        found = await _ask(client, "search", query="apples", everywhere=True)
+        assert {it["session_id"] for it in found["results"]} == {"a", "c"}
+        assert (found["searched"], found["left_out"]) == (2, 1)
+        _, _, err = await Ctl(folder)("memory", "search", "apples", "-e")
+        assert err == "looked into 2 sessions; 1 not\n"
+
+
 async def test_what_is_corrected_holds_after_a_restart(folder: Path) -> None:
     async with DaemonProcess(folder) as daemon, RawClient(folder / "r.sock") as client:
         added = await _ask(client, "add", text=SISTER, tags=["family"])
@@ -116,6 +161,7 @@ async def test_what_is_corrected_holds_after_a_restart(folder: Path) -> None:
                     "vectors": {},
                 }
             ],
+            "hint": (await _ask(client, "stats"))["hint"],
         }
 
 
@@ -149,6 +195,36 @@ async def test_only_what_has_all_words_of_the_question_is_forgotten(client: RawC
         assert (nothing["total"], nothing["memories"]) == (0, [])
     gone = await _ask(client, "forget", query="what is my cat called?", confirm=True)
     assert (gone["total"], await _texts(client)) == (1, [sister])
+
+
+async def test_a_question_means_what_a_wish_to_the_tool_means(
+    client: RawClient, folder: Path
+) -> None:
+    await _ask(client, "add", text="Cats like jazz", kind="recipe")
+    await _ask(client, "add", text="The user is not allergic to cat hair", kind="fact")
+    await _ask(client, "add", text="Jazz for cats", name="jazz.md")
+    dry = await _ask(client, "forget", query="cats and jazz", dry_run=True)
+    assert [it["text"] for it in dry["memories"]] == ["Cats like jazz"]
+    opposite = "The user is allergic to cat hair"
+    assert (await _ask(client, "forget", query=opposite, dry_run=True))["total"] == 0
+    gone = await _ask(client, "forget", query="cats and jazz", confirm=True)
+    assert (gone["total"], gone["left"]) == (1, 0)
+    assert len(await _texts(client)) == 2
+    status, _, err = await Ctl(folder)("memory", "forget", "-q", "jazz cats", "--dry-run")
+    assert (status, "goes by its id, or by --path" in err) == (0, True)
+    assert (await _ask(client, "forget", path="jazz.md", confirm=True))["total"] == 1
+
+
+async def test_what_means_too_much_is_not_deleted_unseen(client: RawClient) -> None:
+    for n in range(4):
+        await _ask(client, "add", text=f"Apples are on shelf {n}")
+    refused = await _ask(client, "forget", query="apples", confirm=True, limit=3)
+    assert (refused["code"], "means 4 memories" in refused["error"]) == ("query_invalid", True)
+    assert len(await _texts(client)) == 4
+    seen = await _ask(client, "forget", query="apples", dry_run=True, limit=3)
+    assert (seen["total"], len(seen["memories"])) == (4, 4)
+    gone = await _ask(client, "forget", query="apples", confirm=True, limit=4)
+    assert (gone["total"], await _texts(client)) == (4, [])
 
 
 async def test_what_was_just_said_is_forgotten_too(client: RawClient) -> None:
@@ -239,6 +315,10 @@ async def test_two_users_of_one_daemon(shared: Path) -> None:
         assert "path" not in added
         assert await _texts(bob) == []
         assert (await _ask(bob, "search", query="sister"))["results"] == []
+        await bob.ask({"action": "create", "session_id": "work"}, "created")
+        await _ask(bob, "add", text="tea", session_id="work")
+        everywhere = await _ask(bob, "search", query="sister tea", everywhere=True)
+        assert [it["memory"]["text"] for it in everywhere["results"]] == ["tea"]
         assert (await _ask(bob, "keys"))["keys"] == []
         assert (await _ask(bob, "export"))["items"] == []
         assert (await _ask(bob, "backups"))["backups"] == []
@@ -314,7 +394,7 @@ async def test_files_folders_and_stdin_are_told_from_texts(ctl: Ctl, folder: Pat
     assert out == "notes.md: 1 added; 1 piece\n"
     _, out, _ = await ctl("memory", "add", "--text", str(docs))
     assert out.startswith("new ")
-    for word, why in (("./no-such.md", "cannot be read"), ("https://example.org", "web pages")):
+    for word, why in (("./no-such.md", "cannot be read"), ("http://127.0.0.1:1/", "refused")):
         status, out, err = await ctl("memory", "add", word)
         assert (status, out, why in err) == (1, "", True)
     _, out, _ = await ctl("memory", "list")
@@ -381,6 +461,56 @@ async def test_facts_by_name(ctl: Ctl) -> None:
     assert (status, "nothing is kept as" in err) == (1, True)
 
 
+async def test_all_facts_by_name_end_when_that_is_confirmed(
+    client: RawClient, ctl: Ctl, folder: Path
+) -> None:
+    for key in ("user.city", "user.tea"):
+        await _ask(client, "set", key=key, value="Hue")
+        await _ask(client, "set", key=key, value="Hanoi", session_id="work")
+    refused = await _ask(client, "flush")
+    assert refused["code"] == "invalid_command"
+    assert "(now 2)" in refused["error"]
+    assert (await _ask(client, "keys"))["keys"] == ["user.city", "user.tea"]
+    assert (await _ask(client, "flush", confirm=True, id=7)) == {
+        "event": "memory_flushed", "id": 7, "names": 2,
+    }  # fmt: skip
+    assert (await _ask(client, "keys"))["keys"] == []
+    ended = await _ask(client, "get", key="user.city", history=True)
+    assert ([it["value"] for it in ended["history"]], "value" in ended) == (["Hue"], False)
+    assert len((await _ask(client, "keys", session_id="work"))["keys"]) == 2
+    status, _, err = await ctl("memory", "flush", "-s", "work")
+    assert (status, "say --yes" in err) == (1, True)
+    assert (await ctl("memory", "flush", "-s", "work", "--yes"))[1] == "2 names ended\n"
+    assert (await ctl("memory", "flush", "-s", "work", "-y"))[1] == "0 names ended\n"
+    await _ask(client, "set", key="user.city", value="Hue")
+    async with _terminal(folder, "memory", "flush") as screen:
+        await screen.until("End what all names hold? [y/N] ")
+        screen.type("n\n")
+        await screen.until("nothing was changed")
+        assert await screen.process.wait() == 1
+    assert (await _ask(client, "keys"))["keys"] == ["user.city"]
+
+
+async def test_stats_and_doctor_say_how_things_are_found(folder: Path) -> None:
+    async with running_daemon(folder):
+        ctl = Ctl(folder)
+        _, out, _ = await ctl("memory", "stats")
+        nothing, found, hint = out.splitlines()
+        assert (nothing, found) == ("nothing is remembered yet", "found by words only")
+        assert "get an embedding model" in hint
+        (report,) = await ctl.events("memory", "stats")
+        assert (report["hint"], "embedder" in report) == (hint, False)
+        _, out, _ = await ctl("doctor")
+        assert "memory: found by words only" in out
+        assert f"- memory: found by words only. {hint[0].upper()}{hint[1:]}" in out
+    async with running_daemon(folder, memory_embedding_embedder="onnx/none"):
+        (report,) = await ctl.events("memory", "stats")
+        assert "no ONNX embedding model 'none'" in str(report["hint"])
+    async with running_daemon(folder, memory_embedding_embedder="pinky/echo"):
+        (report,) = await ctl.events("memory", "stats")
+        assert (report["embedder"], "hint" in report) == ("pinky/echo:384", False)
+
+
 async def test_json_is_the_daemons_own(ctl: Ctl) -> None:
     (added,) = await ctl.events("memory", "add", SISTER)
     assert added["event"] == "memory_added"
@@ -394,6 +524,7 @@ async def test_json_is_the_daemons_own(ctl: Ctl) -> None:
         (("forget", "--query", "sister", "--yes"), "memory_forgotten"),
         (("set", "k", "v"), "memory_value"),
         (("keys",), "memory_keys"),
+        (("flush", "--yes"), "memory_flushed"),
         (("backup", "one"), "memory_backed_up"),
         (("backups",), "memory_backups"),
         (("restore", "one", "--yes"), "memory_restored"),

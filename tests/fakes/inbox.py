@@ -15,14 +15,17 @@ __all__ = ["InboxRecorder"]
 class InboxRecorder(SessionInbox):
     """Fulfils ``core.inbox.SessionInbox`` for sessions that need not exist.
 
-    ``spoken`` has every call as (way, what). While ``open`` is not set, nothing returns; ``gone``
-    are sessions that there are not.
+    ``spoken`` has every call as (way, what), but for keys that were taken before. While ``open`` is
+    not set, nothing returns; ``gone`` are sessions that there are not. ``answer`` is what turns
+    bring, ``attended`` whether somebody is there.
     """
 
     def __init__(self) -> None:
         self.spoken: list[tuple[str, Spoken]] = []
         self.limits: list[tuple[int, float]] = []
         self.gone: set[str] = set()
+        self.attended = True
+        self.answer = TurnReport("", TurnEnd.DONE, "done", 7)
         self.open = asyncio.Event()
         self.open.set()
         self.running = 0
@@ -31,7 +34,7 @@ class InboxRecorder(SessionInbox):
 
     async def tell(self, spoken: Spoken) -> bool:
         await self._take("tell", spoken)
-        return True
+        return self.attended
 
     async def note(self, spoken: Spoken) -> None:
         await self._take("note", spoken)
@@ -39,7 +42,7 @@ class InboxRecorder(SessionInbox):
     async def ask(self, spoken: Spoken, *, max_tokens: int = 0, timeout_s: float = 0) -> TurnReport:
         self.limits.append((max_tokens, timeout_s))
         await self._take("ask", spoken)
-        return TurnReport(f"t-{len(self.spoken)}", TurnEnd.DONE, "done", 7)
+        return self.answer
 
     async def scope(self, owner: int, session_id: str) -> TurnScope:
         if session_id in self.gone:
@@ -50,6 +53,11 @@ class InboxRecorder(SessionInbox):
     def texts(self, session_id: str | None = None) -> list[str]:
         """Return what was said, in one session or in all."""
         return [it.text for _, it in self.spoken if session_id in (None, it.session_id)]
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of what was told, in order."""
+        return [it.key for way, it in self.spoken if way == "tell"]
 
     async def until(self, count: int) -> None:
         """Return when so many things were said."""
@@ -62,7 +70,8 @@ class InboxRecorder(SessionInbox):
             raise SessionError(f"there is no session {spoken.session_id!r}")
         self.running += 1
         self.most_running = max(self.most_running, self.running)
-        self.spoken.append((way, spoken))
+        if spoken.key not in {it.key for _, it in self.spoken}:
+            self.spoken.append((way, spoken))
         self._changed.set()
         try:
             await self.open.wait()

@@ -9,6 +9,8 @@ from ruster.core.errors import ToolError
 from ruster.core.findings import Finding
 from ruster.core.skills import Severity, SkillKind
 from ruster.llm.router import Models
+from ruster.memory.embedding.meaning import AskMeaning
+from ruster.memory.settings import MemorySettings
 from ruster.sandbox.probe import Probe
 from ruster.sandbox.script_process import ScriptProcess, launch
 from ruster.sandbox.script_settings import ScriptSettings
@@ -17,6 +19,7 @@ from ruster.trust.trust import Trust
 
 __all__ = [
     "check_engine",
+    "check_memory",
     "check_model",
     "check_policy",
     "check_sandbox",
@@ -111,6 +114,26 @@ async def check_skills(library: SkillLibrary) -> Finding:
         return Finding("ok", count)
     hint = "rusterctl skills validate tells all"
     return Finding("warning", f"{count}, {len(errors)} broken: {_some(errors, '; ')}", hint)
+
+
+async def check_memory(settings: MemorySettings, meaning: AskMeaning) -> Finding:
+    """Find out how memories are found; no model is loaded for that."""
+    if not settings.enabled:
+        return Finding("ok", "nothing is remembered, as memory.enabled says")
+    if settings.embedding.embedder == "off":
+        return Finding("ok", "found by words only, as memory.embedding.embedder says")
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            found = await meaning()
+    except TimeoutError:
+        return Finding("warning", f"some provider did not list its models {_LATE}")
+    if found.failure is not None:
+        cure = "Set memory.embedding.embedder to another model, or to auto"
+        return Finding("missing", f"found by words only: {found.failure}", cure)
+    hint = found.hint and found.hint[0].upper() + found.hint[1:]
+    if found.embedder is None:
+        return Finding("warning", "found by words only", hint)
+    return Finding("ok", f"found by words and by meaning, with {found.embedder}", hint)
 
 
 async def _away(models: Models) -> Mapping[str, str] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ruster.checks.abilities import (
     check_engine,
+    check_memory,
     check_model,
     check_policy,
     check_sandbox,
@@ -27,6 +28,7 @@ from ruster.config.paths import Paths
 from ruster.core.ports import LocalEngine
 from ruster.handlers.doctor import Check
 from ruster.llm.router import Models
+from ruster.memory.embedding.meaning import AskMeaning
 from ruster.sandbox.probe import probe
 from ruster.skills.library import SkillLibrary
 from ruster.storage.disk import Disk
@@ -49,6 +51,7 @@ class CheckParts:
     engine: Callable[[], LocalEngine]
     trust: Trust
     library: SkillLibrary
+    meaning: AskMeaning
     skill_folders: tuple[Path, ...]
 
 
@@ -67,6 +70,7 @@ def build_checks(parts: CheckParts) -> dict[str, Check]:
         "model": lambda: check_model(parts.models, chain(), parts.first_download()),
         "policy": partial(check_policy, parts.trust),
         "skills": partial(check_skills, parts.library),
+        "memory": partial(check_memory, settings.memory, parts.meaning),
         "permissions": partial(asyncio.to_thread, check_permissions, exposed),
         "disk": partial(asyncio.to_thread, check_disk, parts.disk, parts.paths.data),
         "open_files": partial(asyncio.to_thread, check_open_files, settings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ruster.cli.approving import KeyAnswers
+from ruster.cli.following import follow
 from ruster.cli.location import socket_path
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.question import question_text, safe
@@ -19,16 +20,11 @@ from ruster.cli.request import request
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import is_terminal, printable, write_line
 from ruster.client import Client
-from ruster.client.failures import failure_of
-from ruster.client.lines import encode_command
-from ruster.core.errors import DaemonUnreachable
 from ruster.protocol import events
 from ruster.protocol.commands import ApprovalScope
-from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["approve", "list_approvals", "reject", "watch"]
 
-_MAX_LINE_BYTES = 8 << 20
 _Approval = Annotated[str, typer.Argument(help="The approval, such as pa-5f0c9a1be2d34c77.")]
 _Scope = Annotated[
     ApprovalScope,
@@ -88,7 +84,7 @@ async def _watch(path: Path, as_json: bool) -> None:
     async with (
         Client(path) as client,
         _answers(client, as_json) as answers,
-        aclosing(_events(path)) as lines,
+        aclosing(follow(path, {"action": "approval_list", "watch": True})) as lines,
     ):
         async for parsed in lines:
             if as_json:
@@ -111,24 +107,6 @@ async def _answers(client: Client, as_json: bool) -> AsyncIterator[KeyAnswers | 
         yield answers
     finally:
         answers.close()
-
-
-async def _events(path: Path) -> AsyncGenerator[ParsedEvent, None]:
-    """Iterate over what waits and what comes; raises the daemon's error."""
-    try:
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=_MAX_LINE_BYTES)
-    except OSError as error:
-        raise DaemonUnreachable(f"no daemon listens on {path}: {error.strerror}") from error
-    try:
-        writer.write(encode_command({"action": "approval_list", "watch": True}))
-        while line := await reader.readline():
-            parsed = decode_event(line)
-            if isinstance(parsed.event, events.ErrorEvent):
-                raise failure_of(parsed)
-            yield parsed
-    finally:
-        writer.close()
-    raise DaemonUnreachable("the daemon closed the connection")
 
 
 def _told(event: events.Event) -> list[events.ApprovalQuestion | events.ApprovalResolved]:

@@ -59,7 +59,7 @@ _TOOLS = {
 }
 _MEMORY = {
     "search": Entry("Find what fits a question.", "ruster.cli.memory.records:search"),
-    "add": Entry("Remember a text, a file or a folder.", "ruster.cli.memory.adding:add"),
+    "add": Entry("Remember a text, a file, a folder or a page.", "ruster.cli.memory.adding:add"),
     "list": Entry("Name what is remembered.", "ruster.cli.memory.records:list_memories"),
     "show": Entry("Print all of one memory.", "ruster.cli.memory.records:show"),
     "edit": Entry("Give a memory another text.", "ruster.cli.memory.records:edit"),
@@ -79,6 +79,7 @@ _MEMORY = {
     "get": Entry("Print what a name holds.", "ruster.cli.memory.facts:get_fact"),
     "delete": Entry("End what a name holds.", "ruster.cli.memory.facts:delete_fact"),
     "keys": Entry("List names that hold something.", "ruster.cli.memory.facts:list_keys"),
+    "flush": Entry("End what all names hold.", "ruster.cli.memory.facts:flush_facts"),
 }
 _SERVER = {
     "list": Entry("List the event servers.", "ruster.cli.servers:list_servers"),
@@ -87,6 +88,45 @@ _SERVER = {
     "detach": Entry("Bring them there no more.", "ruster.cli.servers:detach"),
     "send": Entry("Ask a server something.", "ruster.cli.servers:send"),
     "subscribe": Entry("Print a server's events as they come.", "ruster.cli.servers:subscribe"),
+}
+_JOBS = {
+    "add": Entry("Have something done later, or again and again.", "ruster.cli.jobs:add"),
+    "list": Entry("List your jobs, the next ones first.", "ruster.cli.jobs:list_jobs"),
+    "show": Entry("Print all of one job.", "ruster.cli.jobs:show"),
+    "run": Entry("Run a job now and wait for it.", "ruster.cli.jobs:run"),
+    "enable": Entry("Switch a job on.", "ruster.cli.jobs:enable"),
+    "disable": Entry("Switch a job off; it is kept.", "ruster.cli.jobs:disable"),
+    "remove": Entry("Remove a job with its receipts.", "ruster.cli.jobs:remove"),
+    "history": Entry("Tell what became of its last runs.", "ruster.cli.jobs:history"),
+    "add-http-healthcheck": Entry(
+        "Ask an address again and again.", "ruster.cli.jobs:add_http_healthcheck"
+    ),
+}
+_GOALS = {
+    "add": Entry("Keep a goal.", "ruster.cli.goals:add"),
+    "list": Entry("List your goals.", "ruster.cli.goals:list_goals"),
+    "show": Entry("Print all of one goal.", "ruster.cli.goals:show"),
+    "note": Entry("Note something on a goal.", "ruster.cli.goals:note"),
+    "achieve": Entry("Mark a goal as achieved.", "ruster.cli.goals:achieve"),
+    "remove": Entry("Remove a goal and its jobs.", "ruster.cli.goals:remove"),
+}
+_OODA = Entry("Observe, orient, decide, act: one cycle.", "ruster.cli.ooda:ooda")
+_PULSE_JOBS = {
+    **_JOBS,
+    "enable": Entry("Switch a job on.", "ruster.cli.pulse:enable_job"),
+    "disable": Entry("Switch a job off; it is kept.", "ruster.cli.pulse:disable_job"),
+    "remove": Entry("Remove a job with its receipts.", "ruster.cli.pulse:remove_job"),
+}
+_PULSE = {
+    "status": Entry("Tell of jobs, approvals and goals.", "ruster.cli.pulse:status"),
+    "tick": Entry("Do all that is due now.", "ruster.cli.jobs:tick"),
+    "ooda": _OODA,
+    "goal": Entry(
+        "The goals.", entries=_GOALS | {"add": Entry("Keep a goal.", "ruster.cli.pulse:add_goal")}
+    ),
+    "approve": Entry("Let an action be done.", "ruster.cli.pulse:approve"),
+    "reject": Entry("Keep an action from being done.", "ruster.cli.pulse:reject"),
+    "job": Entry("The jobs.", entries=_PULSE_JOBS),
 }
 _CONFIG = {
     "get": Entry("Print one setting.", "ruster.cli.settings:get_setting"),
@@ -108,6 +148,11 @@ COMMANDS = {
     "tools": Entry("See and run what the agent can do.", entries=_TOOLS),
     "memory": Entry("Find, add, correct and forget memories.", entries=_MEMORY),
     "server": Entry("See programs that bring events, and attach them.", entries=_SERVER),
+    "remind": Entry("Have something said to you later.", "ruster.cli.jobs:remind"),
+    "job": Entry("Have things done later, or again and again.", entries=_JOBS),
+    "goal": Entry("Keep goals, and what helps to reach them.", entries=_GOALS),
+    "ooda": _OODA,
+    "pulse": Entry("Jobs, goals, cycles and approvals in one place.", entries=_PULSE),
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "doctor": Entry("Check what ruster needs; say what is missing.", "ruster.cli.doctor:doctor"),
     "config": Entry("Read and change settings.", entries=_CONFIG),

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ruster.cli.following import follow
 from ruster.cli.location import socket_path
 from ruster.cli.options import DEFAULT_SESSION, JsonOption, SessionOption, SocketOption
 from ruster.cli.question import safe
 from ruster.cli.request import ensure_session, request
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import printable, write_line
-from ruster.client.failures import failure_of
-from ruster.client.lines import encode_command
-from ruster.core.errors import DaemonUnreachable
 from ruster.protocol import events
 from ruster.protocol.commands import EventMode
-from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["attach", "detach", "get", "list_servers", "send", "subscribe"]
 
-_MAX_LINE_BYTES = 8 << 20
 _Name = Annotated[str, typer.Argument(help="The server's name.")]
 _Message = Annotated[list[str], typer.Argument(help="What to ask it.")]
 _MaybeSession = Annotated[
@@ -126,7 +121,7 @@ def subscribe(name: _Name, socket: SocketOption = None, as_json: JsonOption = Fa
 
 
 async def _subscribe(path: Path, name: str, as_json: bool) -> None:
-    async with aclosing(_events(path, name)) as lines:
+    async with aclosing(follow(path, {"action": "server_subscribe", "server": name})) as lines:
         async for parsed in lines:
             if as_json:
                 write_line(parsed.line)
@@ -134,24 +129,6 @@ async def _subscribe(path: Path, name: str, as_json: bool) -> None:
                 told = parsed.event
                 about = f" [{told.session_id}]" if told.session_id else ""
                 print(printable(f"{told.time}{about} {_text(told.payload)}"), flush=True)
-
-
-async def _events(path: Path, name: str) -> AsyncGenerator[ParsedEvent, None]:
-    """Iterate over what comes; raises the daemon's error."""
-    try:
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=_MAX_LINE_BYTES)
-    except OSError as error:
-        raise DaemonUnreachable(f"no daemon listens on {path}: {error.strerror}") from error
-    try:
-        writer.write(encode_command({"action": "server_subscribe", "server": name}))
-        while line := await reader.readline():
-            parsed = decode_event(line)
-            if isinstance(parsed.event, events.ErrorEvent):
-                raise failure_of(parsed)
-            yield parsed
-    finally:
-        writer.close()
-    raise DaemonUnreachable("the daemon closed the connection")
 
 
 def _counts(one: events.ServerAttachment) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from ruster.cli.job_words import moment
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.request import request
 from ruster.cli.tables import print_rows
-from ruster.protocol.events import LoadedModelSummary, StatusReport
+from ruster.protocol.events import LoadedModelSummary, ProactiveSummary, StatusReport
 
 __all__ = ["status", "status_rows"]
 
@@ -38,9 +39,20 @@ def status_rows(report: StatusReport) -> list[tuple[str, str]]:
         ("up for", str(timedelta(seconds=round(report.uptime_s)))),
         ("default model", report.default_model),
         *(totals if report.privileged else ()),
+        *(_by_itself(report.proactive) if report.proactive is not None else ()),
         ("memory", f"{report.rss_bytes / _MIB:.1f} MiB"),
         *((f"model {Path(model.path).name}", _model(model)) for model in report.local_models or ()),
         ("you", f"uid {report.uid}, {rights}"),
+    ]
+
+
+def _by_itself(summary: ProactiveSummary) -> list[tuple[str, str]]:
+    """Word what is done without being asked, and what that takes."""
+    due = f", next {moment(summary.due)}" if summary.due else ""
+    limit = f" of {summary.tokens_per_day}" if summary.tokens_per_day else ""
+    return [
+        ("jobs", f"{summary.jobs}, {summary.enabled} on{due}"),
+        ("tokens by itself", f"{summary.tokens_today}{limit} today, {summary.tokens_idle} idle"),
     ]
 
 

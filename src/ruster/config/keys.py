@@ -72,6 +72,7 @@ _ALIASES = {
     "RUSTER_TOOL_OUTPUT_LINES": "tools.output_lines",
     "RUSTER_POLICY_PATH": "trust.policy_path",
     "RUSTER_POLICY_JSON": "trust.policy_json",
+    "RUSTER_PULSE_AUTO_ALLOW_ACTIONS": "proactive.auto_allow_actions",
 }
 NOT_SETTINGS = frozenset(
     {"RUSTER_CONFIG_DIR", "RUSTER_DATA_DIR", "RUSTER_CACHE_DIR", "RUSTER_ENV_FILE"}

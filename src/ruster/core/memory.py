@@ -88,11 +88,11 @@ class Record:
     """One thing that is remembered. Times are in seconds since the epoch.
 
     ``ts`` is when it was said; None means now. ``id`` is made when it is empty. ``embedding`` may
-    bring a vector along for a text of one chunk. ``source`` names the turn or document it comes
-    from, ``origins`` whose words it may hold beside the user's own. ``slot`` names what the text
-    gives the value of, such as ``user.city``: a later record with the same slot supersedes it.
-    ``score`` is how much it matters, 0 to 1. After ``expires`` it goes; it is true from
-    ``valid_from`` until ``valid_to``. ``metadata`` is JSON text of the caller's own.
+    bring a vector of the present embedder along for a text of one chunk. ``source`` names the turn
+    or document it comes from, ``origins`` whose words it may hold beside the user's own. ``slot``
+    names what the text gives the value of, such as ``user.city``: a later record with the same slot
+    supersedes it. ``score`` is how much it matters, 0 to 1. After ``expires`` it goes; it is true
+    from ``valid_from`` until ``valid_to``. ``metadata`` is JSON text of the caller's own.
     ``last_used``, ``uses`` and ``superseded_by`` are the store's.
     """
 
@@ -124,12 +124,14 @@ class Record:
 class Scores:
     """Why something was found; the total is the sum.
 
-    ``lexical`` is BM25 as a part of the best one, ``vector`` the cosine; ``length`` takes from long
-    texts, the others are small. ``rerank`` replaces the sum where a reranker was asked.
+    ``lexical`` is BM25 as a part of the best one, ``vector`` the cosine, weighed; ``sitting`` is
+    for the best words that were said in the same sitting; ``length`` takes from long texts, the
+    others are small. ``rerank`` replaces the sum where a reranker was asked.
     """
 
     lexical: float = 0.0
     vector: float = 0.0
+    sitting: float = 0.0
     length: float = 0.0
     layer: float = 0.0
     age: float = 0.0
@@ -142,8 +144,8 @@ class Scores:
         """What hits are ordered by."""
         if self.rerank is not None:
             return self.rerank
-        parts = (self.lexical, self.vector, self.length, self.layer, self.age, self.date)
-        return sum(parts) + self.pinned
+        fit = self.lexical + self.vector + self.sitting + self.length
+        return fit + self.layer + self.age + self.date + self.pinned
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ __all__ = [
     "ActionKind",
     "Answered",
     "Approver",
+    "Asked",
     "Cost",
     "Decision",
     "Effect",
     "Outcome",
     "Policy",
+    "Questions",
     "Risk",
     "Taint",
     "Tool",
@@ -249,10 +251,14 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person said to one action; ``by`` names who, or why nobody did."""
+    """What a person said to one action; ``by`` names who, or why nobody did.
+
+    ``unanswered`` when nobody said anything: its time went by, or it was taken back.
+    """
 
     approved: bool
     by: str
+    unanswered: bool = False
 
 
 class Approver(Protocol):
@@ -262,5 +268,35 @@ class Approver(Protocol):
         """Show the action and wait for an answer, or for the end of the time that is given.
 
         The question is on the disk before it is shown. Cancelling withdraws it.
+        """
+        ...
+
+
+class Asked(Protocol):
+    """A question that waits for a person, under the ``id`` they answer it by."""
+
+    @property
+    def id(self) -> str: ...
+
+    async def verdict(self) -> Verdict:
+        """Wait for the answer, or for the end of the time that is given; called once.
+
+        Cancelling withdraws the question.
+        """
+        ...
+
+    def withdraw(self) -> None:
+        """Take the question back, unless it has its answer; for who will not wait after all."""
+        ...
+
+
+class Questions(Protocol):
+    """Puts questions that something else than a turn waits for."""
+
+    async def put(self, action: Action, decision: Decision, scope: TurnScope) -> Asked:
+        """Show an action; the question is on the disk when this returns.
+
+        Whoever put it must wait for its verdict, or withdraw it. Raises ToolError
+        (``approval_impossible``) when nobody can be asked, or StorageError.
         """
         ...

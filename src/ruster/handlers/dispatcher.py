@@ -19,8 +19,8 @@ from ruster.handlers.tool import ToolHandlers
 from ruster.protocol import commands
 
 if TYPE_CHECKING:
-    from ruster.handlers.job import JobHandlers
     from ruster.handlers.memory.handlers import MemoryHandlers
+    from ruster.handlers.proactive import ProactiveHandlers
     from ruster.handlers.server import ServerHandlers
 
 __all__ = ["Dispatcher", "UseCases"]
@@ -43,7 +43,7 @@ class UseCases:
     skill: SkillHandlers
     tool: ToolHandlers
     memory: Callable[[], Awaitable[MemoryHandlers]]
-    job: Callable[[], Awaitable[JobHandlers]]
+    proactive: Callable[[], Awaitable[ProactiveHandlers]]
     server: Callable[[], Awaitable[ServerHandlers]]
 
 
@@ -53,8 +53,10 @@ class Dispatcher:
     def __init__(self, cases: UseCases) -> None:
         self._late: dict[str, Callable[[], Awaitable[_Table]]] = {
             "memory": lambda: _table(cases.memory, _of_memory),
-            "job": lambda: _table(cases.job, _of_jobs),
             "server": lambda: _table(cases.server, _of_servers),
+            **dict.fromkeys(
+                ("job", "goal", "ooda"), lambda: _table(cases.proactive, _of_proactive)
+            ),
         }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
@@ -121,7 +123,7 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryPromote: cases.moves.promote,
         commands.MemoryLog: cases.moves.log,
         commands.MemoryUndo: cases.moves.undo,
-        commands.MemoryStats: cases.records.stats,
+        commands.MemoryStats: cases.stats.stats,
         commands.MemoryExport: cases.adding.export,
         commands.MemoryImport: cases.adding.take_in,
         commands.MemoryBackup: cases.files.back_up,
@@ -133,20 +135,29 @@ def _of_memory(cases: MemoryHandlers) -> _Table:
         commands.MemoryGet: cases.facts.get,
         commands.MemoryDelete: cases.facts.delete,
         commands.MemoryKeys: cases.facts.keys,
+        commands.MemoryFlush: cases.facts.flush,
     }
 
 
-def _of_jobs(cases: JobHandlers) -> _Table:
+def _of_proactive(cases: ProactiveHandlers) -> _Table:
     return {
-        commands.JobAdd: cases.add,
-        commands.JobList: cases.list,
-        commands.JobShow: cases.show,
-        commands.JobRun: cases.run,
-        commands.JobEnable: cases.enable,
-        commands.JobDisable: cases.disable,
-        commands.JobRemove: cases.remove,
-        commands.JobHistory: cases.history,
-        commands.JobTick: cases.tick,
+        commands.JobAdd: cases.job.add,
+        commands.JobList: cases.job.list,
+        commands.JobShow: cases.job.show,
+        commands.JobRun: cases.job.run,
+        commands.JobEnable: cases.job.enable,
+        commands.JobDisable: cases.job.disable,
+        commands.JobRemove: cases.job.remove,
+        commands.JobHistory: cases.job.history,
+        commands.JobTick: cases.job.tick,
+        commands.GoalAdd: cases.goal.add,
+        commands.GoalList: cases.goal.list,
+        commands.GoalShow: cases.goal.show,
+        commands.GoalNote: cases.goal.note,
+        commands.GoalAchieve: cases.goal.achieve,
+        commands.GoalRemove: cases.goal.remove,
+        commands.OodaCycle: cases.ooda.cycle,
+        commands.OodaList: cases.ooda.list,
     }
 
 

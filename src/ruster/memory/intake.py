@@ -1,7 +1,7 @@
 """Documents taken into a memory, and taken in again: only what has changed is read.
 
-A file's words may be anybody's. Unless they are said to be the user's own, each piece names the
-file as its origin.
+A document's words may be anybody's. Unless they are said to be the user's own, each piece names its
+file or web server as its origin.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
-from ruster.memory.documents.document import Document
+from ruster.core.web import WebAnswer
+from ruster.memory.documents.document import Document, digest_of
 from ruster.memory.documents.reading import DocumentReader
 from ruster.memory.documents.settings import DocumentSettings
 from ruster.memory.documents.walking import documents_in
@@ -88,15 +89,34 @@ class Intake:
 
     async def text(self, store: MemoryStore, name: str, text: str, labels: Labels) -> Taken:
         """Take in a document that is no file, in place of one of the same name."""
-        taken = Taken()
         origins = () if labels.trusted else (f"document:{name}"[:_ORIGIN_CHARS],)
         data = text.encode(errors="replace")
         document = await self._reader.read_bytes(data, name, name, origins=origins)
-        known = await store.documents.known(name)
-        if known.get(name) == _digest(document.digest, labels):
+        return await self._whole(store, name, document, labels)
+
+    async def page(self, store: MemoryStore, url: str, answer: WebAnswer, labels: Labels) -> Taken:
+        """Take in what a server says at ``url``, in place of what it said before.
+
+        It has changed if what is read of it has: what pages hold for programs changes all the time.
+        """
+        document = await self._reader.read_page(answer)
+        text = "\0".join(chunk.whole for chunk in document.chunks)
+        origins = () if labels.trusted else document.origins
+        document = replace(
+            document, digest=digest_of(text.encode(errors="replace")), origins=origins
+        )
+        return await self._whole(store, url, document, labels)
+
+    async def _whole(
+        self, store: MemoryStore, source: str, document: Document, labels: Labels
+    ) -> Taken:
+        """Keep a document that was read, unless it is known as it is."""
+        taken = Taken()
+        known = await store.documents.known(source)
+        if known.get(source) == _digest(document.digest, labels):
             taken.unchanged = 1
             return taken
-        await _keep(store, name, document, labels, taken)
+        await _keep(store, source, document, labels, taken)
         if taken.changed:
             await store.wipe()
         return taken

@@ -13,6 +13,7 @@ import structlog
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError
 from ruster.core.memory import Embedder, Reranker
+from ruster.memory.embedding.keys import DropVectors
 from ruster.memory.places import owner_file, session_file
 from ruster.memory.store import MemoryStore
 
@@ -31,15 +32,22 @@ class _Open:
 
 
 class Memories:
-    """Lends memories by their file. ``root`` has those of owners; ``first_use`` is told once.
+    """Lends memories by their file. ``root`` has those of owners; ``first_use`` is told once, and
+    ``drop_vectors`` of what is deleted for good.
 
     Of those that nobody holds, the least used are closed beyond ``max_open``.
     """
 
     def __init__(
-        self, root: Path, clock: Clock, max_open: int, first_use: Callable[[], None] | None = None
+        self,
+        root: Path,
+        clock: Clock,
+        max_open: int,
+        first_use: Callable[[], None] | None = None,
+        drop_vectors: DropVectors | None = None,
     ) -> None:
         self._root = root
+        self._drop_vectors = drop_vectors
         self._first_use = first_use
         self._clock = clock
         self._max_open = max_open
@@ -79,6 +87,7 @@ class Memories:
                     entry.store = await MemoryStore.open(
                         file, self._clock, None, self._embedders, self._reranker
                     )
+                    entry.store.drop_vectors = self._drop_vectors
             yield entry.store
         finally:
             entry.users -= 1
@@ -115,8 +124,12 @@ class Memories:
             await _close(file, entry)
 
     async def _close_unused(self) -> None:
-        unused = [file for file, entry in self._open.items() if not entry.users]
-        for file in unused[: max(0, len(self._open) - self._max_open)]:
+        while len(self._open) > self._max_open:
+            # Looked for anew each time: others lend and close while one is closed.
+            unused = (file for file, entry in self._open.items() if not entry.users)
+            file = next(unused, None)
+            if file is None:
+                return
             await _close(file, self._open.pop(file))
 
 

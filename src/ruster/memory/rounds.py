@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ruster.core.errors import MemoryError, RusterError
+from ruster.core.memory import Summarizer
 from ruster.memory.upkeep.settings import UpkeepSettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _log = structlog.stdlib.get_logger("ruster.memory")
 class Rounds:
     """Goes through all memories that ``files`` names (it blocks). A broken one keeps no other from
     its turn, but the round has failed then.
+
+    ``summarizer`` is asked for who writes the summaries; None for who needs no model.
     """
 
     def __init__(
@@ -36,8 +39,10 @@ class Rounds:
         lend: Lend,
         files: Callable[[], Iterable[Path]],
         settings: UpkeepSettings,
+        summarizer: Callable[[], Summarizer | None] = lambda: None,
     ) -> None:
         self._lend = lend
+        self._summarizer = summarizer
         self._files = files
         self._settings = settings
 
@@ -69,11 +74,15 @@ class Rounds:
     async def _go(self, visit: Callable[[Upkeep], Awaitable[None]]) -> int:
         """Visit all memories and return how many there are."""
         files = await asyncio.to_thread(lambda: list(self._files()))
+        summarizer = self._summarizer()
         failed: list[str] = []
         for file in files:
             try:
                 async with self._lend(file) as store:
-                    await visit(store.upkeep(self._settings))
+                    upkeep = store.upkeep(self._settings)
+                    if summarizer is not None:
+                        upkeep.summarizer = summarizer
+                    await visit(upkeep)
             except RusterError as error:
                 _log.error("memory_not_kept_up", file=str(file), why=error.message)
                 failed.append(f"{file}: {error.message}")

@@ -25,6 +25,7 @@ from ruster.memory.learning.finding import find_meant, too_many
 from ruster.memory.memories import Memories
 from ruster.memory.prompt import render
 from ruster.memory.search.query import Query
+from ruster.memory.search.recipe import Recipe
 from ruster.memory.settings import MemorySettings
 from ruster.memory.store import MemoryStore
 
@@ -34,6 +35,7 @@ FolderOf = Callable[[str], Path]
 """Returns a session's folder by its key."""
 
 _log = structlog.stdlib.get_logger("ruster.memory")
+_VECTOR = Recipe().vector  # a score's part of meaning is the cosine, weighed by this
 _CANDIDATES = 3
 """Hits looked at for each one that is brought: those that do not fit are left out."""
 
@@ -162,7 +164,7 @@ class MemoryService:
         """
         owner = int(session_key.partition("/")[0])
         await self._keeper.drop(session_key)
-        await self.memories.release(self.memories.session_file(self._folder_of(session_key)))
+        await self._let_go(self.memories.session_file(self._folder_of(session_key)))
         file = self.memories.owner_file(owner)
         if not file.exists():
             return
@@ -180,6 +182,16 @@ class MemoryService:
         await self._keeper.aclose()
         await self.memories.aclose()
 
+    async def _let_go(self, file: Path) -> None:
+        """Drop the vectors that are cached of a memory, then close it: it is to go."""
+        try:
+            if await asyncio.to_thread(file.exists):
+                async with self.memories.lend(file) as store:
+                    await store.forget_vectors()
+        except RusterError as error:  # a damaged one goes all the same
+            _log.warning("vectors_not_dropped", file=str(file), why=error.message)
+        await self.memories.release(file)
+
     def _fitting(self, message: str, hits: Sequence[Hit], visible: Collection[str]) -> list[Hit]:
         """Return the hits that are about the message and not before the model already.
 
@@ -195,7 +207,8 @@ class MemoryService:
             if hit.record.kind == TOOL_KIND or hit.record.text in visible:
                 continue
             shared = len(asked & set(tokens(hit.passage))) / len(asked) if asked else 0.0
-            if max(shared, hit.scores.vector) >= self._settings.least_fit:
+            similarity = hit.scores.vector / _VECTOR
+            if max(shared, similarity) >= self._settings.least_fit:
                 found.append(hit)
         return found
 
@@ -204,7 +217,7 @@ class MemoryService:
             if not stores:
                 return []
             first, sources = stores[0], [store.source for store in stores]
-            return await first.searcher.run(query, sources, given=first.generation)
+            return await first.searcher.run(query, sources)
 
 
 def _within(hits: Sequence[Hit], tokens_left: int) -> list[Hit]:

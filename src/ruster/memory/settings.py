@@ -43,6 +43,8 @@ class MemorySettings(BaseModel):
     """Tokens that its answer may have."""
     max_open: int = Field(default=8, ge=1, le=256)
     """Memories of sessions and owners held open at once."""
+    searched_sessions: int = Field(default=100, ge=1, le=10_000)
+    """Sessions whose memories a search of everywhere looks into, those used last first."""
     max_waiting: int = Field(default=256, ge=1, le=100_000)
     """Turns that may wait to be kept; the oldest are left out beyond it, and the log says so."""
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)

@@ -17,6 +17,8 @@ from ruster.core.errors import MemoryError
 from ruster.core.memory import Embedder, Forgotten, Hit, Kept, Layer, LogEntry, Record, Reranker
 from ruster.memory.database.database import Database
 from ruster.memory.database.schema import migrate
+from ruster.memory.embedding.keys import DropVectors
+from ruster.memory.index.entries import vector_keys
 from ruster.memory.index.nearest import Nearest
 from ruster.memory.index.vectors import layer_code
 from ruster.memory.index.words import WORDS, create_words
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_NAME", "MemoryStore"]
 
-_GIVEN = "given"
-"""The generation of vectors that records bring along where there is no embedder."""
 _WIPE_TRIES = 3
 _LIST = 100
 
@@ -58,7 +58,9 @@ class MemoryStore:
         self.facts = Facts(database, clock)
         self.searcher = Searcher(clock, zone)
         self._vectorizer = Vectorizer(database, zone)
-        self.documents = Documents(database, clock, zone, self._vectorizer.wake)
+        self.documents = Documents(database, clock, zone, self._vectorizer.wake, self._drop)
+        self.drop_vectors: DropVectors | None = None
+        """Has vectors dropped that others keep of texts that are deleted for good."""
         self._repairing = asyncio.Lock()
         self.source = Source(database, Nearest(has_vec0=database.has_vectors), self.repair)
 
@@ -110,11 +112,12 @@ class MemoryStore:
         """Add records, all or none; raises as ``insert`` does."""
         now = self._clock.now()
         whole = [writing.completed(checked_record(it), now) for it in records]
+        generation = next((it.id for it in self.searcher.embedders), None)
 
         def work(connection: Connection) -> None:
             numbers = writing.insert(connection, whole, self._zone)
             exact = self._database.has_vectors
-            writing.vectors_given(connection, whole, numbers, self.generation, exact)
+            writing.vectors_given(connection, whole, numbers, generation, exact)
 
         durable = any(it.layer is not Layer.INTERACT for it in whole)
         await self._database.write(work, durable=durable)
@@ -134,12 +137,6 @@ class MemoryStore:
         )
         self._vectorizer.wake()
         return kept
-
-    @property
-    def generation(self) -> str:
-        """The generation that new vectors belong to."""
-        embedders = self.searcher.embedders
-        return embedders[0].id if embedders else _GIVEN
 
     def search(self, text: str, k: int = 10) -> Query:
         """Return a search to be refined and awaited: ``await memory.search("cats", 5)``."""
@@ -230,14 +227,32 @@ class MemoryStore:
     async def forget(self, ids: Sequence[str]) -> Forgotten:
         """Delete records for good, with the summaries made of them.
 
-        When this returns, no byte of them is left in the database's files. Ids that are not there
+        When this returns, no byte of them is left in the database's files, nor their vectors
+        in the cache. Ids that are not there
         are left out of the answer. Raises MemoryError (``memory_busy``) when another program keeps
         an old state open; they are deleted then, but not gone from the disk yet.
         """
         now = self._clock.now()
-        gone = await self._database.write(lambda it: forgetting.forget(it, ids, now, self._zone))
-        await self.wipe()
+        gone, keys = await self._database.write(
+            lambda it: forgetting.forget(it, ids, now, self._zone)
+        )
+        try:
+            await self.wipe()
+        finally:  # now nobody reads the texts any more, to make vectors of them
+            await self._drop(list(keys))
         return gone
+
+    async def forget_vectors(self) -> None:
+        """Have the vectors of all texts dropped where they are cached: the file is to go."""
+        zone = self._zone
+
+        def work(connection: Connection) -> set[bytes]:
+            numbers = [int(n) for (n,) in connection.execute("SELECT n FROM items")]
+            return vector_keys(connection, numbers, zone)
+
+        if self.drop_vectors is not None:
+            await self._vectorizer.aclose()
+            await self._drop(list(await self._database.read(work)))
 
     async def forget_facts(self, pattern: str) -> Forgotten:
         """Delete facts by name for good, with their history; ``*`` stands for any characters."""
@@ -299,7 +314,11 @@ class MemoryStore:
         await self._database.aclose()
 
     async def _run(self, query: Query) -> list[Hit]:
-        return await self.searcher.run(query, [self.source], given=self.generation)
+        return await self.searcher.run(query, [self.source])
+
+    async def _drop(self, keys: Sequence[bytes]) -> None:
+        if self.drop_vectors is not None and keys:
+            await self.drop_vectors(keys)
 
     async def _records(self, where: str, values: Sequence[str | float | None]) -> list[Record]:
         return await self._database.read(lambda it: rows.records_of(it, where, values))

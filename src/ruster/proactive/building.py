@@ -10,7 +10,7 @@ from pathlib import Path
 from ruster.core.clock import Clock
 from ruster.core.inbox import SessionInbox
 from ruster.core.ports import ChatModels, WebFetcher
-from ruster.core.tools import Toolbox
+from ruster.core.tools import Questions, Toolbox
 from ruster.proactive.budget import Budget, WatchedModels
 from ruster.proactive.doing.calling import ToolDoer
 from ruster.proactive.doing.checking import HttpDoer
@@ -28,6 +28,7 @@ from ruster.proactive.jobs.actions import (
 )
 from ruster.proactive.jobs.job import Job, MadeBy
 from ruster.proactive.jobs.store import JobStore
+from ruster.proactive.pulse.pulse import Pulse, PulseParts
 from ruster.proactive.runner import Runner, RunnerParts
 from ruster.proactive.scheduler import Scheduler
 from ruster.proactive.schedules.schedule import Cron, Every, Schedule, local_zone
@@ -36,6 +37,7 @@ from ruster.proactive.service import JobService, ServiceParts
 from ruster.proactive.settings import ProactiveSettings, SchedulerSettings
 from ruster.proactive.telling import Notices, Teller
 from ruster.proactive.watching import Watcher
+from ruster.storage.disk import Disk
 
 __all__ = ["BuildParts", "Jobs", "open_jobs"]
 
@@ -61,7 +63,9 @@ class BuildParts:
     web: WebFetcher
     models: ChatModels
     maintenance: Mapping[str, Maintenance]
+    questions: Questions
     clock: Clock
+    disk: Disk
     notices: Notices | None = None
 
 
@@ -72,10 +76,12 @@ class Jobs:
     service: JobService
     scheduler: Scheduler
     store: JobStore
+    pulse: Pulse
 
     async def aclose(self) -> None:
         """Stop what runs, and close the file."""
         await self.scheduler.aclose()
+        await self.pulse.aclose()
         await self.store.aclose()
 
 
@@ -100,12 +106,27 @@ async def open_jobs(parts: BuildParts) -> Jobs:
     scheduler = Scheduler(store, runner, own, clock)
     zone = local_zone()
     service = JobService(ServiceParts(store, scheduler, runner, budget, models, own, clock, zone))
+    pulse = Pulse(
+        PulseParts(
+            store=store,
+            poke=scheduler.poke,
+            run_job=service.run,
+            questions=parts.questions,
+            models=models,
+            settings=own,
+            folder=parts.folder,
+            owner=os.geteuid(),
+            disk=parts.disk,
+            clock=clock,
+        )
+    )
     try:
         await store.ensure(_own_jobs(parts, zone), clock.now())
+        await pulse.open()
     except BaseException:
         await store.aclose()
         raise
-    return Jobs(service, scheduler, store)
+    return Jobs(service, scheduler, store, pulse)
 
 
 def _doers(parts: BuildParts, store: JobStore) -> Doers:

@@ -35,6 +35,8 @@ class ProactiveSettings(BaseModel):
     """Receipts that are kept of each job."""
     keep_days: int = Field(default=30, ge=1)
     """Days that a job is kept which is over."""
+    auto_allow_actions: tuple[str, ...] = ()
+    """Words of OODA actions that need no approval, such as `deploy`; `*` stands for all actions."""
     notify: NotifySettings = Field(default_factory=NotifySettings)
     servers: ServerSettings = Field(default_factory=ServerSettings)
     look_around: str = ""

@@ -24,7 +24,7 @@ from ruster.trust.grants import Grants
 from ruster.trust.register import Register
 from ruster.trust.settings import TrustSettings
 
-__all__ = ["Approvals", "Presence", "Shown"]
+__all__ = ["Approvals", "Presence", "Put", "Shown"]
 
 _REMEMBERED = 256
 _log = structlog.stdlib.get_logger("ruster.trust")
@@ -49,7 +49,7 @@ class _Watcher:
 
 
 class Approvals:
-    """Implements ``core.tools.Approver``."""
+    """Implements ``core.tools.Approver`` and ``core.tools.Questions``."""
 
     def __init__(
         self,
@@ -75,15 +75,18 @@ class Approvals:
 
         Cancelling takes the question back. Raises StorageError if it cannot be written down.
         """
-        if (refusal := await self._refusal(scope)) is not None:
-            _log.info("approval_refused", tool=action.tool, session=scope.session_id, why=refusal)
-            return Verdict(approved=False, by=refusal)
         try:
-            approval = draft(
-                action, decision, scope, self._clock, self._settings.approval_timeout_s
-            )
+            asked = await self.put(action, decision, scope)
         except ToolError as error:
             return Verdict(approved=False, by=error.message)
+        return await asked.verdict()
+
+    async def put(self, action: Action, decision: Decision, scope: TurnScope) -> Put:
+        """Ask a person without waiting; see ``core.tools.Questions``."""
+        if (refusal := await self._refusal(scope)) is not None:
+            _log.info("approval_refused", tool=action.tool, session=scope.session_id, why=refusal)
+            raise ToolError(refusal, code="approval_impossible")
+        approval = draft(action, decision, scope, self._clock, self._settings.approval_timeout_s)
         self._open[approval.question.id] = approval
         try:
             await self._register.compact()
@@ -91,11 +94,26 @@ class Approvals:
             self._show(approval)
             approval.shown = True
             self._tell_watchers(approval)
-            await self._wait(approval)
-        finally:
+        except BaseException:
+            self.take_back(approval)
+            raise
+        return Put(approval, action, self)
+
+    async def wait(self, approval: Approval) -> None:
+        """Return when the question is closed, closing it when its time is over."""
+        while not approval.closed.done():
+            left: float | None = None
             if approval.state is State.PENDING:
-                self._settle(approval, Answer(State.WITHDRAWN, "the turn has ended"))
-        return _verdict(approval, action)
+                left = approval.deadline - self._clock.monotonic()
+                if left <= 0:
+                    self._expire_due()
+                    continue
+            await asyncio.wait({approval.closed}, timeout=left)
+
+    def take_back(self, approval: Approval) -> None:
+        """Withdraw a question that has no answer yet."""
+        if approval.state is State.PENDING:
+            self._settle(approval, Answer(State.WITHDRAWN, "the turn has ended"))
 
     # For those who answer
 
@@ -181,17 +199,6 @@ class Approvals:
                 return True
         return False
 
-    async def _wait(self, approval: Approval) -> None:
-        """Return when the question is closed, closing it when its time is over."""
-        while not approval.closed.done():
-            left: float | None = None
-            if approval.state is State.PENDING:
-                left = approval.deadline - self._clock.monotonic()
-                if left <= 0:
-                    self._expire_due()
-                    continue
-            await asyncio.wait({approval.closed}, timeout=left)
-
     def _expire_due(self) -> None:
         now = self._clock.monotonic()
         due = [it for it in self._open.values() if it.deadline <= now]
@@ -271,12 +278,39 @@ class Approvals:
             watcher.tell(approval)
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Implements ``core.tools.Asked``."""
+
+    _approval: Approval
+    _action: Action
+    _approvals: Approvals
+
+    @property
+    def id(self) -> str:
+        """The question's id."""
+        return self._approval.question.id
+
+    async def verdict(self) -> Verdict:
+        """Wait for the answer; see ``core.tools.Asked``."""
+        try:
+            await self._approvals.wait(self._approval)
+        finally:
+            self.withdraw()
+        return _verdict(self._approval, self._action)
+
+    def withdraw(self) -> None:
+        """Take the question back; see ``core.tools.Asked``."""
+        self._approvals.take_back(self._approval)
+
+
 def _verdict(approval: Approval, action: Action) -> Verdict:
     answer = approval.answer
     assert answer is not None
     by = answer.by if answer.reason is None else f"{answer.by}: {answer.reason}"
     if answer.state is not State.APPROVED:
-        return Verdict(approved=False, by=by)
+        unanswered = answer.state in (State.EXPIRED, State.WITHDRAWN)
+        return Verdict(approved=False, by=by, unanswered=unanswered)
     try:
         approval.use(action)
     except ToolError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruster.core.clock import Clock
-from ruster.core.tools import Approver, Policy
+from ruster.core.tools import Approver, Policy, Questions
 from ruster.protocol.events import ApprovalResolved
 from ruster.storage.committer import Committer
 from ruster.storage.disk import Disk
@@ -77,6 +77,11 @@ class Trust:
     @property
     def approver(self) -> Approver:
         """What asks people."""
+        return self.approvals
+
+    @property
+    def questions(self) -> Questions:
+        """What asks people something that no turn waits for."""
         return self.approvals
 
     def problems(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pytest
 from ruster.checks import abilities
 from ruster.checks.abilities import (
     check_engine,
+    check_memory,
     check_model,
     check_policy,
     check_sandbox,
@@ -24,6 +25,8 @@ from ruster.core.errors import ProviderUnreachable, ToolError
 from ruster.core.findings import Finding
 from ruster.core.ports import ModelInfo, Provider
 from ruster.llm.router import Models
+from ruster.memory.embedding.meaning import AskMeaning, Meaning
+from ruster.memory.settings import MemorySettings
 from ruster.sandbox.probe import Probe, probe
 from ruster.sandbox.process_plan import Mechanism
 from ruster.skills.library import SkillLibrary
@@ -210,3 +213,42 @@ async def test_broken_skills_are_counted_and_some_are_told(tmp_path: Path) -> No
     assert found.detail.startswith(f"5 installed, 4 broken: {tmp_path}/broken-0/SKILL.md")
     assert found.detail.endswith("; and 1 more")
     assert "broken-3" not in found.detail
+
+
+def _meaning(**told: str) -> AskMeaning:
+    async def ask() -> Meaning:
+        return Meaning(**told)
+
+    return ask
+
+
+async def test_how_memories_are_found_is_told() -> None:
+    own = MemorySettings()
+    large = await check_memory(own, _meaning(embedder="ollama/nomic-embed-text:384"))
+    assert (large.health, large.hint) == ("ok", None)
+    assert "ollama/nomic-embed-text" in large.detail
+    small = await check_memory(own, _meaning(embedder="onnx/minilm", hint="a larger finds more"))
+    assert (small.health, small.hint) == ("ok", "A larger finds more")
+    words = await check_memory(own, _meaning(hint="get one"))
+    assert words == Finding("warning", "found by words only", "Get one")
+    named = await check_memory(own, _meaning(failure="there is no such folder"))
+    assert (named.health, "no such folder" in named.detail) == ("missing", True)
+
+
+async def test_what_the_settings_turn_off_is_no_warning() -> None:
+    async def never() -> Meaning:
+        raise AssertionError
+
+    off = MemorySettings.model_validate({"embedding": {"embedder": "off"}})
+    for settings in (MemorySettings(enabled=False), off):
+        assert (await check_memory(settings, never)).health == "ok"
+
+
+async def test_a_slow_provider_does_not_hold_the_memory_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abilities, "_PATIENCE_S", 0.01)
+
+    async def slow() -> Meaning:
+        await asyncio.Event().wait()
+        return Meaning()
+
+    assert (await check_memory(MemorySettings(), slow)).health == "warning"

@@ -258,3 +258,12 @@ def test_a_list_of_tables_comes_from_the_file_or_as_json(paths: Paths) -> None:
     assert loaded == adapter.model_copy(update={"path": Path("/b.gguf")})
     (paths.config / "config.toml").write_text('[[engine.lora]]\npath = "/a.gguf"\n')
     assert "engine.lora" in failing(paths)
+
+
+def test_the_words_that_need_no_approval_have_their_old_name(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path, tmp_path)
+    loaded = load(paths, {"RUSTY_PINCH_PULSE_AUTO_ALLOW_ACTIONS": "deploy, restart"})
+    assert loaded.settings.proactive.auto_allow_actions == ("deploy", "restart")
+    assert not loaded.warnings
+    loaded = load(paths, {"RUSTER_PROACTIVE_AUTO_ALLOW_ACTIONS": "*"})
+    assert loaded.settings.proactive.auto_allow_actions == ("*",)

@@ -51,7 +51,7 @@ def test_other_threads_have_it(part: str) -> None:
         ("from ruster.llm.registry import Registry\n"
          "from ruster.llm.settings import LlmSettings\n"
          "import ruster.__main__\n"
-         "Registry(LlmSettings())['ollama']()\n"
+         "Registry(LlmSettings())['groq']\n"
          "assert 'httpx' in sys.modules", "click"),
     ],
 )  # fmt: skip

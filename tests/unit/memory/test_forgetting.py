@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 
+import apsw
+
 from ruster.core.memory import Record
+from ruster.memory.embedding.cache import EmbeddingCache
+from ruster.memory.embedding.cached import CachedEmbedder
+from ruster.memory.embedding.keys import text_key
+from ruster.memory.embedding.wiping import CacheWiper
+from ruster.memory.memories import Memories
 from ruster.memory.store import MemoryStore
-from tests.unit.memory.memories import BagOfWords, memory
+from ruster.testing import ManualClock
+from tests.unit.memory.memories import NOON, BagOfWords, memory
 
 _SECRETS = ("quaggaxylophone", "zebrawhisky")
 _STEMS = (b"quaggaxyloph", b"zebrawhisk")
@@ -101,3 +110,64 @@ async def test_edits_leave_the_old_text_no_place_after_a_wipe(folder: Path) -> N
         await store._database.write(lambda it: it.execute(ask))
         await store.wipe()
         assert on_disk(store) == 0
+
+
+def _in_cache(file: Path) -> tuple[int, bytes]:
+    """Return how many vectors a cache has, and all its bytes."""
+    connection = apsw.Connection(str(file))
+    count = connection.execute("SELECT count(*) FROM vectors").get
+    connection.close()
+    return count, b"".join(it.read_bytes() for it in sorted(file.parent.glob(f"{file.name}*")))
+
+
+async def test_vectors_that_are_cached_go_with_their_texts(folder: Path) -> None:
+    file = folder / "vectors.sqlite"
+    cache = EmbeddingCache(file)
+    bag = BagOfWords()
+    cached = [CachedEmbedder(bag, cache), CachedEmbedder(BagOfWords("bag/older"), cache)]
+    memories = Memories(folder / "owners", ManualClock(NOON), 4, None, CacheWiper(file))
+    memories.use(cached[:1], None)
+    async with memories.lend(memories.owner_file(1)) as store:
+        said, kept = await store.insert_many([Record("my word is quagga"), Record("tea at five")])
+        await store.settle()
+        (passage,) = [it for it in bag.asked if "quagga" in it]
+        await cached[0].embed([said.text], "query")  # it was searched for when it was said
+        await cached[1].embed([passage])
+        secret = array("f", cache.get([_key(passage, "bag/words")]).popitem()[1]).tobytes()
+        count, data = _in_cache(file)
+        assert (count, secret in data) == (4, True)  # the control
+        await store.forget([said.id])
+        count, data = _in_cache(file)
+        assert (count, secret in data) == (1, False)
+        assert (await store.get(kept.id)) is not None
+        bag.asked.clear()
+        await cached[0].embed([passage.replace("my word is quagga", kept.text)])
+        assert bag.asked == []
+    await memories.aclose()
+    cache.close()
+
+
+def _key(text: str, embedder: str) -> bytes:
+    return text_key(text) + text_key(f"{embedder}\0document")
+
+
+async def test_a_changed_document_keeps_the_vectors_of_what_stayed(folder: Path) -> None:
+    file = folder / "vectors.sqlite"
+    cache = EmbeddingCache(file)
+    bag = BagOfWords()
+    wiper = CacheWiper(file)
+    wiper.embedder = CachedEmbedder(bag, cache)
+    memories = Memories(folder / "owners", ManualClock(NOON), 4, None, wiper)
+    memories.use([wiper.embedder], None)
+    async with memories.lend(memories.owner_file(1)) as store:
+        await store.documents.replace("a.md", "1", [Record("quagga"), Record("tea at five")])
+        await store.settle()
+        bag.asked.clear()
+        await store.documents.replace("a.md", "2", [Record("zebra"), Record("tea at five")])
+        await store.settle()
+        assert len(bag.asked) == 1
+        assert _in_cache(file)[0] == 2
+        await store.forget_vectors()
+        assert _in_cache(file)[0] == 0
+    await memories.aclose()
+    cache.close()

@@ -22,7 +22,8 @@ def loaded():
     return sorted(it for it in HEAVY if it in sys.modules)
 
 async def main(folder, enabled):
-    async with running_daemon(folder, memory_enabled=enabled) as daemon:
+    quiet = {"memory_enabled": enabled, "proactive_enabled": "false"}
+    async with running_daemon(folder, **quiet) as daemon:
         async with RawClient(folder / "r.sock") as client:
             await client.ask({"action": "create", "session_id": "one"})
             print(*loaded(), sep=",")

@@ -12,6 +12,7 @@ from ruster.core.errors import MemoryError
 from ruster.core.memory import Layer, Record
 from ruster.memory.search.filters import Filter
 from ruster.memory.search.query import Query
+from ruster.memory.search.recipe import Recipe
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, WordCount, memory, texts
 
@@ -74,11 +75,55 @@ async def test_the_parts_of_a_score_add_up(folder: Path) -> None:
         (hit,) = await store.search("red lantern")
         parts = hit.scores
         assert parts.lexical == 1
-        assert 0 < parts.vector <= 1
+        assert 0 < parts.vector <= Recipe().vector
+        assert parts.sitting == pytest.approx(Recipe().sitting)
         assert (parts.layer, parts.length, parts.date) == (0, 0, 0)
         assert parts.age == pytest.approx(0.02)
         assert parts.pinned == pytest.approx(0.05)
-        assert hit.score == pytest.approx(parts.lexical + parts.vector + 0.07)
+        fit = parts.lexical + parts.vector + parts.sitting
+        assert hit.score == pytest.approx(fit + 0.07)
+
+
+async def test_what_was_said_in_a_sitting_helps_all_of_it(folder: Path) -> None:
+    async with memory(folder) as store:
+        for n, (session, hours, text) in enumerate(
+            (
+                ("alone", 0.0, "The tickets cost a lot."),
+                ("s", 0.0, "We talked about Norway and its fjords."),
+                *(("s", 0.1, f"Small talk, part {part}.") for part in range(3)),
+                ("s", 1.0, "The tickets were dear."),
+                ("s", 9.0, "The tickets are here."),
+            )
+        ):
+            await store.insert(
+                Record(text, session=session, ts=NOON - 30 * _DAY + hours * 3600, id=str(n))
+            )
+        found = await store.search("Norway fjords tickets")
+        hits = {hit.record.text: hit.scores for hit in found}
+        assert next(it for it in hits if "tickets" in it) == "The tickets were dear."
+        assert hits["The tickets were dear."].sitting == pytest.approx(Recipe().sitting)
+        for apart in ("The tickets cost a lot.", "The tickets are here."):
+            own = hits[apart].lexical * Recipe().sitting
+            assert hits[apart].sitting == pytest.approx(own)
+
+
+async def test_what_vectors_find_is_rated_by_its_words_as_well(folder: Path) -> None:
+    bag = BagOfWords()
+    ((near,), (away,)) = [await bag.embed([text]) for text in ("red lantern", "a green hill")]
+    async with memory(folder, bag) as store:
+        await store.insert(Record("red lantern", embedding=away))
+        await store.insert(Record("a red boat, a long way out", embedding=near))
+        found = await store.search("red lantern").top_k(1).limit(2)
+        boat, lantern = found[0].scores, found[1].scores
+        assert boat.vector == pytest.approx(Recipe().vector, abs=1e-3)
+        assert 0 < boat.lexical < lantern.lexical == 1
+
+
+async def test_words_alone_choose_from_more(folder: Path) -> None:
+    async with memory(folder) as store:
+        for n in range(6):
+            await store.insert(Record(f"a red boat, number {n}"))
+        assert len(await store.search("red").top_k(2).limit(6)) == 4
 
 
 async def test_layer_and_age_break_ties_only(folder: Path) -> None:
@@ -220,7 +265,7 @@ async def test_questions_that_name_a_time(folder: Path, question: str, days_ago:
         assert best.scores.date > 0
 
 
-@pytest.mark.parametrize("older", [0, 30, 150])
+@pytest.mark.parametrize("older", [0, 30, 250, 450])
 async def test_a_named_time_finds_words_that_are_rated_higher_elsewhere(
     folder: Path, older: int
 ) -> None:
@@ -237,7 +282,7 @@ async def test_a_named_time_finds_words_that_are_rated_higher_elsewhere(
         await store.insert_many(Record(f"the weather at {n}", ts=NOON - n) for n in range(120))
         assert wanted in texts(await store.search("what of the stones today?", 300))
         plain = await store.search("what of the stones?", 300)
-        assert (wanted in texts(plain)) == (older < 100)
+        assert (wanted in texts(plain)) == (older < 200)
 
 
 async def test_the_newest_of_a_named_time_come_from_every_layer(folder: Path) -> None:

@@ -13,6 +13,7 @@ from ruster.core.errors import MemoryError
 from ruster.core.memory import DIMENSIONS, Layer, Record
 from ruster.memory.database.native import open_connection
 from ruster.memory.database.schema import VERSION
+from ruster.memory.search.recipe import Recipe
 from ruster.memory.store import FILE_NAME, MemoryStore
 from ruster.testing import ManualClock
 from tests.unit.memory.memories import NOON, BagOfWords, memory, texts
@@ -133,20 +134,36 @@ async def test_recent_by_layer_and_page(folder: Path) -> None:
 
 
 async def test_vectors_may_come_with_the_record(folder: Path) -> None:
-    towards = [1.0] + [0.0] * (DIMENSIONS - 1)
-    away = [0.0, 1.0] + [0.0] * (DIMENSIONS - 2)
-    async with memory(folder) as store:
+    bag = BagOfWords(rock="stone")
+    (towards, away) = await BagOfWords(rock="stone").embed(["stone", "feather"])
+    async with memory(folder, bag) as store:
         await store.insert(Record("one", embedding=towards))
         await store.insert(Record("two", embedding=away))
-        hits = await store.search("?").with_vector(towards)
+        await store.settle()
+        assert bag.asked == []  # they had theirs
+        hits = await store.search("rock")
         assert texts(hits) == ["one", "two"]
-        assert hits[0].scores.vector == pytest.approx(1, abs=1e-3)
-        for wrong in ([1.0], [0.0] * DIMENSIONS, [float("nan")] * DIMENSIONS):
-            with pytest.raises(MemoryError) as caught:
-                await store.insert(Record("three", embedding=wrong))
-            assert caught.value.code == "vector_invalid"
-            with pytest.raises(MemoryError):
-                await store.search("?").with_vector(wrong)
+        assert hits[0].scores.vector == pytest.approx(Recipe().vector, abs=1e-3)
+
+
+async def test_a_vector_that_is_none_is_refused_with_and_without_an_embedder(folder: Path) -> None:
+    for embedders in ((), (BagOfWords(),)):
+        async with memory(folder, *embedders) as store:
+            for wrong in ([1.0], [0.0] * DIMENSIONS, [float("nan")] * DIMENSIONS):
+                with pytest.raises(MemoryError) as caught:
+                    await store.insert(Record("three", embedding=wrong))
+                assert caught.value.code == "vector_invalid"
+
+
+async def test_a_vector_without_an_embedder_is_made_by_the_next_one(folder: Path) -> None:
+    bag = BagOfWords(rock="stone")
+    async with memory(folder) as store:
+        await store.insert(Record("stone", embedding=[1.0] + [0.0] * (DIMENSIONS - 1)))
+        store.use([bag])
+        await store.settle()
+        assert len(bag.asked) == 1
+        (hit,) = await store.search("rock")
+        assert hit.scores.vector > 0.5
 
 
 async def test_files_are_private_and_a_closed_memory_takes_no_more(folder: Path) -> None:

@@ -28,7 +28,7 @@ from ruster.proactive.settings import ProactiveSettings
 from ruster.proactive.telling import Teller
 from ruster.proactive.watching import Watcher
 from ruster.testing import ManualClock
-from tests.fakes.session_inbox import FakeInbox
+from tests.fakes.inbox import InboxRecorder
 
 UID = 1000
 
@@ -74,7 +74,7 @@ class House:
     def __init__(self, store: JobStore, clock: ManualClock, settings: ProactiveSettings) -> None:
         self.clock = clock
         self.store = store
-        self.inbox = FakeInbox()
+        self.inbox = InboxRecorder()
         self.web = FakeWeb()
         self.tool = CountingDoer()
         self.models = WatchedModels(Models(Registry(LlmSettings(), {})))

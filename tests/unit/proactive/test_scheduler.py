@@ -12,6 +12,7 @@ import pytest
 from ruster.core.errors import JobError, ToolError
 from ruster.core.inbox import TurnEnd, TurnReport
 from ruster.proactive.doing.doer import Bounds, Done
+from ruster.proactive.goals.store import GoalStore
 from ruster.proactive.jobs.actions import CallTool, CheckHttp, Prompt, Say
 from ruster.proactive.jobs.conditions import Condition, ConditionKind
 from ruster.proactive.jobs.job import Job, Misfire, Outcome, Overlap, Telling
@@ -35,8 +36,8 @@ async def test_a_job_is_done_when_it_is_due_and_not_before(tmp_path: Path) -> No
         (receipt,) = await it.scheduler.tick()
         assert (receipt.outcome, receipt.message) == (Outcome.DONE, "delivered")
         assert await it.scheduler.tick() == []
-        assert it.inbox.texts == ["hello"]
-        spoken = next(iter(it.inbox.told.values()))
+        assert it.inbox.texts() == ["hello"]
+        spoken = it.inbox.spoken[0][1]
         assert (spoken.source, spoken.session_id, spoken.owner) == ("job:hello", "work", UID)
 
 
@@ -74,7 +75,7 @@ async def test_what_went_by_during_a_sleep(
         it.clock.advance(10.5 * HOUR_S)
         (receipt,) = await it.scheduler.tick()
         assert (receipt.outcome, receipt.missed) == (outcome, 9)
-        assert it.inbox.texts == told
+        assert it.inbox.texts() == told
         it.clock.advance(HOUR_S / 2)
         (receipt,) = await it.scheduler.tick()
         assert (receipt.outcome, receipt.missed) == (Outcome.DONE, 0)
@@ -111,11 +112,11 @@ async def test_the_clock_set_back_by_years_and_forth_again(tmp_path: Path) -> No
         assert receipt.missed == 87_600 - 1
         it.clock.jump(-10 * YEAR_S)  # as it was: two hours and some are to come as ever
         await it.scheduler.tick()
-        done = len(it.inbox.told)
+        done = len(it.inbox.keys)
         for _ in range(5):
             it.clock.advance(HOUR_S)
             await it.scheduler.tick()
-        assert len(it.inbox.told) == done + 5
+        assert len(it.inbox.keys) == done + 5
 
 
 async def test_a_clock_set_back_by_hours_repeats_nothing(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ async def test_a_clock_set_back_by_hours_repeats_nothing(tmp_path: Path) -> None
             await it.scheduler.tick()
             it.clock.advance(HOUR_S)
         await it.scheduler.tick()
-        assert len(it.inbox.told) == 7
+        assert len(it.inbox.keys) == 7
 
 
 async def test_a_clock_set_back_while_ruster_did_not_run(tmp_path: Path) -> None:
@@ -215,15 +216,15 @@ async def test_what_may_have_had_an_effect_is_never_done_again(tmp_path: Path) -
         clock.advance(HOUR_S)
         await it.scheduler.settled()
         await asyncio.sleep(0.05)
-        told = dict(it.inbox.told)
+        told = it.inbox.spoken
     async with house(tmp_path, clock) as it:
-        it.inbox.told |= told
+        it.inbox.spoken += told
         await it.runner.resume()
         await until_quiet(it)
         assert it.tool.done == []
         assert await it.outcomes() == [("interrupted", 0)]
         assert await it.outcomes("say") == [("done", 0)]
-        assert it.inbox.texts == [
+        assert it.inbox.texts() == [
             "hello",
             "The job hello failed: ruster was stopped in the middle of it; it is not done again",
         ]
@@ -238,7 +239,7 @@ async def test_what_a_key_makes_harmless_is_done_again(tmp_path: Path) -> None:
     async with house(tmp_path, clock) as it:
         await it.runner.resume()
         await until_quiet(it)
-        assert list(it.inbox.told) == [claimed.receipt.key]
+        assert it.inbox.keys == [claimed.receipt.key]
         assert await it.outcomes() == [("done", 0)]
 
 
@@ -251,17 +252,17 @@ async def test_a_failure_is_told_once_then_ever_less_often_then_that_it_works(
         for _ in range(24 * 6):
             it.clock.advance(600)
             await it.scheduler.tick()
-        assert it.inbox.texts[:3] == [
+        assert it.inbox.texts()[:3] == [
             "The job hello failed: no light",
             "The job hello failed (7 times in a row): no light",
             "The job hello failed (19 times in a row): no light",
         ]
-        assert len(it.inbox.texts) == 5  # after 0, 1, 3, 7 and 15 hours
+        assert len(it.inbox.texts()) == 5  # after 0, 1, 3, 7 and 15 hours
         it.tool.failure = None
         for _ in range(3):
             it.clock.advance(600)
             await it.scheduler.tick()
-        assert it.inbox.texts[5:] == ["The job hello works again: counted"]
+        assert it.inbox.texts()[5:] == ["The job hello works again: counted"]
 
 
 @pytest.mark.parametrize(("telling", "count"), [(Telling.ALWAYS, 1), (Telling.NEVER, 0)])
@@ -270,7 +271,7 @@ async def test_who_wants_to_be_told(tmp_path: Path, telling: Telling, count: int
         await it.add(LIGHT, telling=telling)
         it.clock.advance(HOUR_S)
         await it.scheduler.tick()
-        assert len(it.inbox.texts) == count
+        assert len(it.inbox.texts()) == count
 
 
 async def test_a_prompt_is_answered_within_the_tokens_of_the_day(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ async def test_an_address_is_asked_and_must_answer_as_expected(tmp_path: Path) -
         it.web.statuses["http://here/"] = 200
         it.clock.advance(HOUR_S)
         await it.scheduler.tick()
-        assert it.inbox.texts == [
+        assert it.inbox.texts() == [
             "The job hello failed: http://here/ answered 503, not 200",
             "The job hello works again: http://here/ answered 200",
         ]
@@ -339,11 +340,12 @@ async def test_a_watch_acts_when_it_becomes_true_and_not_while_it_stays(tmp_path
 async def test_a_session_that_is_gone_is_a_failure_not_an_end(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         await it.add(session_id="gone")
+        it.inbox.gone.add("gone")
         await it.add(id="other")
         it.clock.advance(HOUR_S)
         await it.scheduler.tick()
         assert await it.outcomes() == [("failed", 0)]
-        assert it.inbox.texts == ["hello"]
+        assert it.inbox.texts() == ["hello"]
 
 
 async def test_a_defect_ends_its_run_alone(tmp_path: Path) -> None:
@@ -450,7 +452,7 @@ async def test_the_loop_does_what_is_due_and_hears_of_changes(tmp_path: Path) ->
         it.clock.advance(HOUR_S)
         it.scheduler.poke()
         async with asyncio.timeout(10):
-            while not it.inbox.told:
+            while not it.inbox.keys:
                 await asyncio.sleep(0.01)
         await until_quiet(it)
         assert await it.outcomes() == [("done", 0)]
@@ -480,6 +482,7 @@ async def test_a_job_comes_back_as_it_was(tmp_path: Path, schedule: At | Every |
             goal="g",
             origins=("web:x",),
         )
+        await GoalStore(it.store.database).add(UID, "g", "a goal", 0)
         await it.store.add(job, 0, 10)
         assert (await it.store.get(UID, "all"))[0] == job
 

@@ -46,6 +46,46 @@ FULL: dict[str, dict[str, Any]] = {
     "skill_unban": {"session_id": "a", "skill": "s-1", "owner": 1},
     "skill_validate": {"session_id": "a", "skill": "/p", "owner": 1},
     "tool_list": {"session_id": "a", "owner": 1},
+    "job_add": {
+        "job_id": "j",
+        "session_id": "a",
+        "reminder": "remind me",
+        "when": "in 5 minutes",
+        "do": {"say": {"message": "m"}},
+        "watch": {"kind": "file_exists", "path": "/x"},
+        "title": "t",
+        "misfire": "skip",
+        "overlap": "queue",
+        "tell": "never",
+        "jitter_s": 1,
+        "max_tokens": 1,
+        "timeout_s": 1,
+        "goal": "g",
+        "owner": 1,
+    },
+    "job_list": {"session_id": "a", "all": True, "owner": 1},
+    "job_show": {"job_id": "j", "owner": 1},
+    "job_run": {"job_id": "j", "owner": 1},
+    "job_enable": {"job_id": "j", "owner": 1},
+    "job_disable": {"job_id": "j", "owner": 1},
+    "job_remove": {"job_id": "j", "owner": 1},
+    "job_history": {"job_id": "j", "limit": 1, "owner": 1},
+    "job_tick": {},
+    "goal_add": {"goal_id": "g", "description": "d", "owner": 1},
+    "goal_list": {"all": True, "owner": 1},
+    "goal_show": {"goal_id": "g", "owner": 1},
+    "goal_note": {"goal_id": "g", "note": "n", "owner": 1},
+    "goal_achieve": {"goal_id": "g", "note": "n", "owner": 1},
+    "goal_remove": {"goal_id": "g", "owner": 1},
+    "ooda": {
+        "act": "deploy",
+        "observations": [],
+        "goal_id": "g",
+        "session_id": "a",
+        "model": True,
+        "owner": 1,
+    },
+    "ooda_list": {"limit": 1},
     "memory_search": {
         "session_id": "a",
         "query": "q",
@@ -56,6 +96,7 @@ FULL: dict[str, dict[str, Any]] = {
         "sessions": ["s"],
         "after": "2026-01-01",
         "before": "2026-01-02",
+        "everywhere": True,
         "limit": 1,
         "rerank": 1,
         "owner": 1,
@@ -64,6 +105,7 @@ FULL: dict[str, dict[str, Any]] = {
         "session_id": "a",
         "text": "t",
         "path": "/p",
+        "url": "https://a.b/",
         "name": "n",
         "kind": "k",
         "tags": ["t"],
@@ -109,6 +151,7 @@ FULL: dict[str, dict[str, Any]] = {
     "memory_get": {"session_id": "a", "key": "k", "history": True, "owner": 1},
     "memory_delete": {"session_id": "a", "key": "k", "owner": 1},
     "memory_keys": {"session_id": "a", "pattern": "*", "after": "k", "limit": 1, "owner": 1},
+    "memory_flush": {"session_id": "a", "confirm": True, "owner": 1},
     "config_get": {"key": "k"},
     "config_set": {"key": "k", "value": "v"},
     "config_list": {},
@@ -163,6 +206,8 @@ WRONG: dict[str, list[Any]] = {
     "text": [1, [], {}, True, ""],
     "pinned": [1, "yes", None, {}],
     "trusted": [1, "yes", None, {}],
+    "everywhere": [1, "yes", None, {}],
+    "url": [1, [], {}, True, "", "x" * 2049],
     "number": ["1", 1.5, True, None, 0, -1, 2**53 + 1],
     "memory_id": [1, [], {}, True, "", "x" * 257],
     "memory_ids": [1, [], {}, "m", [1], [""], ["m"] * 501],
@@ -172,6 +217,22 @@ WRONG: dict[str, list[Any]] = {
     "history": [1, "yes", None, {}],
     "items": [1, None, {}, [], [1], ["x"], [{}] * 501],
     "pattern": [1, None, [], {}, True, "", "x" * 257],
+    "job_id": [1, [], {}, True, "", "A", "a.b", "-a", "a\n", "../a", "x" * 65],
+    "goal_id": [1, [], {}, True, "", "A", "a.b", "-a", "a\n", "../a", "x" * 65],
+    "reminder": [1, [], {}, True, "", "x" * 8193],
+    "when": [1, [], {}, True, "", "x" * 201],
+    "do": [1, [], True, "", "say"],
+    "misfire": [1, None, [], {}, True, "", "twice"],
+    "overlap": [1, None, [], {}, True, "", "both"],
+    "tell": [1, None, [], {}, True, "", "sometimes"],
+    "jitter_s": ["1", True, None, [], -1, 86_401],
+    "max_tokens": ["1", 1.5, True, None, -1],
+    "timeout_s": ["1", True, None, [], -1, 86_401],
+    "goal": [1, None, [], {}, True, "x" * 65],
+    "description": [1, None, [], {}, True, "", "x" * 4001],
+    "note": [1, None, [], {}, True, "x" * 4001],
+    "act": [1, None, [], {}, True, "", "x" * 501],
+    "observations": [1, None, {}, "x", ["x"], [{}], [{"source": "a", "key": "b", "value": 1}]],
     "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
 }
 
@@ -184,6 +245,12 @@ def wrong_values(action: str, name: str) -> list[Any]:
         return [1, [], {}, True, "", "x" * 4097]
     if action.startswith("memory_"):
         return _wrong_of_memory(action, name)
+    if (action, name) == ("job_add", "watch"):
+        return [1, [], True, "", "file_exists"]
+    if (action, name) == ("ooda", "model"):
+        return [1, None, [], {}, "yes", ""]
+    if (action, name) == ("ooda_list", "limit"):
+        return [*WRONG[name], 101]
     if name == "session_id" and COMMANDS[action].model_fields[name].default is None:
         return [value for value in WRONG[name] if value is not None]
     return WRONG[name]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ruster.telemetry.redact import MASK, Redactor
+from ruster.telemetry.redact import _HINTS, _SHAPES, MASK, Redactor, _mask
 
 _SECRETS = [
     "Authorization: Bearer abcdefgh12345",
@@ -42,7 +44,17 @@ _SECRETS = [
 
 
 @pytest.mark.parametrize("secret", _SECRETS)
-@pytest.mark.parametrize("around", ["{}", "a line with {} in it", "ünïcode {}"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "a line with {} in it",
+        "ünïcode {}",
+        '"prompt_tokens":12 {}',
+        '{} "completion_tokens":3',
+        '"tokens":"{}"',
+    ],
+)
 def test_each_shape_is_masked(secret: str, around: str) -> None:
     redacted = Redactor()(around.format(secret))
     assert MASK in redacted
@@ -57,3 +69,17 @@ def test_letters_that_only_match_without_case_are_seen(secret: str) -> None:
 def test_a_line_without_hints_is_left_alone() -> None:
     line = '{"action": "ping", "uid": 0, "event": "command", "logger": "ruster.server"}'
     assert Redactor()(line) == line
+
+
+_PIECES = st.sampled_from(
+    [
+        *_HINTS,
+        *('tokens":', "tokens", "token", "s", '":', '"', "=", ": ", " ", "_", "-", "12", "\n"),
+        *("abcdefgh12345", "0123456789AB", "secre", "ecret", "bear", "er "),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_the_quick_look_changes_nothing(text: str) -> None:
+    assert Redactor()(text) == _SHAPES.sub(_mask, text)

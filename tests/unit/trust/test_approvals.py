@@ -158,14 +158,16 @@ async def test_silence_means_no(folder: Path) -> None:
         assert it.approvals.pending() == (approval,)
         clock.advance(1)
         assert await _refused(it, approval.question.id, YES) == "approval_closed"
-        assert await asking == Verdict(approved=False, by="nobody answered in time")
+        assert await asking == Verdict(
+            approved=False, by="nobody answered in time", unanswered=True
+        )
         assert it.board.closed[0].state is State.EXPIRED
 
 
 async def test_a_question_runs_out_by_itself(folder: Path) -> None:
     async with house(folder, SystemClock(), approval_timeout_s=0.05) as it:
         verdict = await it.approvals.ask(shell("ls"), ASK, scope(folder))
-        assert verdict == Verdict(approved=False, by="nobody answered in time")
+        assert verdict == Verdict(approved=False, by="nobody answered in time", unanswered=True)
 
 
 async def test_cancelling_takes_the_question_back(folder: Path) -> None:
@@ -486,3 +488,29 @@ async def test_forgetting_a_session_meanwhile_loses_nothing_of_others(folder: Pa
         await it.approvals.answer(approval.question.id, YES)
         assert (await asking).approved
         assert [line["kind"] for line in it.records()] == ["asked", "closed"]
+
+
+async def test_a_question_may_be_put_without_waiting(folder: Path) -> None:
+    async with house(folder) as it:
+        asked = await it.approvals.put(shell("ls"), ASK, scope(folder))
+        assert [one.question.id for one in it.approvals.pending()] == [asked.id]
+        await it.approvals.answer(asked.id, YES)
+        assert await asked.verdict() == Verdict(approved=True, by="uid 1000")
+        again = await it.approvals.put(shell("ls"), ASK, scope(folder))
+        again.withdraw()
+        again.withdraw()
+        assert it.approvals.pending() == ()
+        verdict = await again.verdict()
+        assert (verdict.approved, verdict.unanswered) == (False, True)
+        assert await _refused(it, again.id, YES) == "approval_closed"
+
+
+async def test_what_may_not_be_asked_is_not_put(folder: Path) -> None:
+    async with house(folder) as it:
+        with pytest.raises(ToolError) as refused:
+            await it.approvals.put(shell("ls"), ASK, scope(folder, attended=False))
+        assert refused.value.code == "approval_impossible"
+        it.board.fail = StorageError("the disk is full")
+        with pytest.raises(StorageError):
+            await it.approvals.put(shell("ls"), ASK, scope(folder))
+        assert it.approvals.pending() == ()

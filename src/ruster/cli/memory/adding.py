@@ -33,7 +33,7 @@ __all__ = ["add", "batches", "content", "export", "take_in"]
 _BATCH_ITEMS = 200
 _BATCH_CHARS = 1 << 18
 _What = Annotated[
-    list[str], typer.Argument(help="A text, the path of a file or folder, or - for stdin.")
+    list[str], typer.Argument(help="A text, a file or folder, an https:// address, or - for stdin.")
 ]
 _Into = Annotated[Layer | None, typer.Option("--layer", "-l", help="The layer it goes to.")]
 _Kind = Annotated[str | None, typer.Option("--kind", "-k", help="What kind it is; else a note.")]
@@ -64,9 +64,9 @@ def add(  # noqa: PLR0913 - each is an option
     socket: SocketOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remember a text, or the documents in a file or folder.
+    """Remember a text, the documents in a file or folder, or a page of the web.
 
-    A file or folder added again is read where it has changed; what is gone is forgotten.
+    What is added again is read where it has changed; what is gone of a folder is forgotten.
     """
     fields = {
         **content(what, as_text=as_text),
@@ -131,13 +131,13 @@ def take_in(
 
 
 def content(what: list[str], *, as_text: bool) -> dict[str, str]:
-    """Tell texts from paths: one word that names something, or looks like a path, is one."""
+    """Tell texts from addresses and paths: one word that names something, or looks like it."""
     if what == ["-"]:
         return {"text": piped()}
     if len(what) == 1 and not as_text:
         (word,) = what
-        if word.startswith(("http://", "https://")):
-            raise ProtocolError("web pages are not taken in; save the page and add the file")
+        if word.lower().startswith(("http://", "https://")):
+            return {"url": word}
         path = Path(word).expanduser()
         if path.exists() or word.startswith(("/", "./", "../", "~/")):
             return {"path": str(path.resolve())}

@@ -1,23 +1,28 @@
-"""``rusterctl memory set``, ``get``, ``delete`` and ``keys``: facts by name."""
+"""``rusterctl memory set``, ``get``, ``delete``, ``keys`` and ``flush``: facts by name."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
+from ruster.cli.memory.asking import agreed
 from ruster.cli.memory.options import MemorySession
+from ruster.cli.memory.wording import counted
 from ruster.cli.options import JsonOption, SocketOption
 from ruster.cli.request import request
 from ruster.cli.tables import print_rows
 from ruster.cli.terminal import clean_argument, printable
-from ruster.protocol.events import MemoryDeleted, MemoryKeyListing, MemoryValue
+from ruster.core.errors import ProtocolError
+from ruster.protocol.events import MemoryDeleted, MemoryFlushed, MemoryKeyListing, MemoryValue
 
-__all__ = ["delete_fact", "get_fact", "list_keys", "set_fact"]
+__all__ = ["delete_fact", "flush_facts", "get_fact", "list_keys", "set_fact"]
 
 _Key = Annotated[str, typer.Argument(help="The name, such as user.city.")]
 _Value = Annotated[str, typer.Argument(help="What it holds from now on.")]
 _History = Annotated[bool, typer.Option("--history", help="Also what it held before.")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _Pattern = Annotated[str, typer.Argument(help="* stands for any characters.")]
 
 
@@ -111,3 +116,21 @@ def list_keys(
         if not page.more:
             return
         after = page.keys[-1]
+
+
+def flush_facts(
+    yes: _Yes = False,
+    session: MemorySession = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """End what all names hold; their history stays, "forget --key '*'" also deletes that."""
+    if as_json and not yes:
+        raise ProtocolError("with --json nobody can be asked; say --yes")
+    if not yes and not agreed("End what all names hold?"):
+        print("nothing was changed", file=sys.stderr)
+        return 1
+    done = request(socket, MemoryFlushed, "memory_flush", as_json, session_id=session, confirm=True)
+    if done is not None:
+        print(f"{counted(done.names, 'name')} ended")
+    return 0

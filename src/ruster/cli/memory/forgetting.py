@@ -21,15 +21,21 @@ __all__ = ["forget"]
 
 _MAX_IDS = 500
 _Ids = Annotated[list[str] | None, typer.Argument(help="Ids of memories.")]
-_Query = Annotated[str | None, typer.Option("--query", "-q", help="What a search finds.")]
+_Query = Annotated[
+    str | None, typer.Option("--query", "-q", help="What was said that has these words.")
+]
 _Path = Annotated[
-    str | None, typer.Option("--path", help="A document, or all below a folder; the files stay.")
+    str | None,
+    typer.Option("--path", help="A document or page, or all below a folder; the files stay."),
 ]
 _Key = Annotated[
     str | None,
     typer.Option("--key", help="Facts by name with their history; * for any characters."),
 ]
-_Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="Hits of --query.")]
+_Limit = Annotated[
+    int,
+    typer.Option("--limit", "-n", min=1, max=100, help="The most that --query deletes with --yes."),
+]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")]
 
@@ -69,6 +75,8 @@ def forget(  # noqa: PLR0913 - each is an option
     found = request(socket, MemoryForgotten, "memory_forget", False, **wanted, dry_run=True)
     assert found is not None
     _show(found)
+    if query is not None and not found.total:
+        print("what documents and tools say goes by its id, or by --path", file=sys.stderr)
     if dry_run or not (found.total or found.keys):
         return 0
     names = counted(len(found.keys), "name")
@@ -85,7 +93,9 @@ def forget(  # noqa: PLR0913 - each is an option
 
 
 def _place(path: str) -> str:
-    """Return a path as ``add`` wrote it; what is no path is a document's name."""
+    """Return a path as ``add`` wrote it; what is no path is an address or a document's name."""
+    if "://" in path:
+        return path
     given = Path(path).expanduser()
     return str(given.resolve()) if "/" in path or given.exists() else path
 

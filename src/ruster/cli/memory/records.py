@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -15,6 +17,7 @@ from ruster.cli.memory.options import (
     TagOption,
 )
 from ruster.cli.memory.wording import (
+    counted,
     memory_row,
     print_log,
     print_memories,
@@ -26,6 +29,7 @@ from ruster.cli.tables import print_rows
 from ruster.cli.terminal import clean_argument, printable
 from ruster.protocol.events import (
     MemoryCounts,
+    MemoryHit,
     MemoryListing,
     MemoryReport,
     MemoryResults,
@@ -43,6 +47,9 @@ _Before = Annotated[str | None, typer.Option("--before", help="Only earlier, as 
 _Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="Hits at most.")]
 _Rerank = Annotated[
     int, typer.Option("--rerank", min=0, max=100, help="Hits the reranker rates, if there is one.")
+]
+_Everywhere = Annotated[
+    bool, typer.Option("--everywhere", "-e", help="Also in the memories of all your sessions.")
 ]
 _Scores = Annotated[bool, typer.Option("--scores", help="What the scores are made of.")]
 _Many = Annotated[int, typer.Option("--limit", "-n", min=0, help="Memories; 0 for all of them.")]
@@ -64,6 +71,7 @@ def search(  # noqa: PLR0913 - each is an option
     limit: _Limit = 10,
     rerank: _Rerank = 0,
     scores: _Scores = False,
+    everywhere: _Everywhere = False,
     session: MemorySession = None,
     socket: SocketOption = None,
     as_json: JsonOption = False,
@@ -84,16 +92,26 @@ def search(  # noqa: PLR0913 - each is an option
         before=before,
         limit=limit,
         rerank=rerank,
+        everywhere=everywhere or None,
     )
     if found is None:
         return
     heads = ["Score", "Memory", "Said", "Layer", "Kind", "Text"]
     rows = [[f"{hit.score:.2f}", *memory_row(hit.memory, hit.passage)] for hit in found.results]
-    if scores:
-        heads.append("Scores")
-        for row, hit in zip(rows, found.results, strict=True):
-            row.append(" ".join(f"{name}={value:g}" for name, value in hit.scores.items() if value))
-    print_rows(heads, rows)
+    more: dict[str, Callable[[MemoryHit], str]] = {
+        **({"Session": lambda hit: hit.session_id or ""} if everywhere else {}),
+        **({"Scores": _scores} if scores else {}),
+    }
+    for row, hit in zip(rows, found.results, strict=True):
+        row += [word(hit) for word in more.values()]
+    print_rows([*heads, *more], rows)
+    if found.left_out:
+        searched = counted(found.searched or 0, "session")
+        print(f"looked into {searched}; {found.left_out} not", file=sys.stderr)
+
+
+def _scores(hit: MemoryHit) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in hit.scores.items() if value)
 
 
 def list_memories(
@@ -214,10 +232,19 @@ def stats(
         print_rows(("Whose", "What", "Count"), rows)
     else:
         print("nothing is remembered yet")
+    print(
+        printable(
+            f"found by words and by meaning, with {report.embedder}"
+            if report.embedder
+            else "found by words only"
+        )
+    )
+    if report.hint:
+        print(printable(report.hint))
 
 
 def _count_rows(memory: MemoryCounts) -> list[tuple[str, str, str]]:
-    counted: dict[str, object] = {
+    counts: dict[str, object] = {
         **memory.layers,
         "out of sight": memory.hidden,
         "facts by name": memory.facts,
@@ -232,6 +259,6 @@ def _count_rows(memory: MemoryCounts) -> list[tuple[str, str, str]]:
     }
     return [
         (memory.within, printable(what), str(value))
-        for what, value in counted.items()
+        for what, value in counts.items()
         if value is not None
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ruster.core.errors import ProtocolError
 from ruster.core.memory import KeptAs, Layer, Record
+from ruster.core.ports import WebFetcher
 from ruster.handlers.caller import Caller, require_privilege
 from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Reach, Scope
@@ -30,20 +31,26 @@ _TOLD_SCORE = 0.8
 class AddingHandlers:
     """The commands that bring something into the memory, and out of it as a whole."""
 
-    def __init__(self, reach: Reach, intake: Intake) -> None:
+    def __init__(self, reach: Reach, intake: Intake, web: WebFetcher) -> None:
         self._reach = reach
         self._intake = intake
+        self._web = web
 
     async def add(self, caller: Caller, command: MemoryAdd) -> asyncio.Future[None] | None:
         """Remember a text, or documents; these take a while."""
         scope = await self._reach.scope(caller, command)
-        if (command.text is None) == (command.path is None):
-            raise ProtocolError('memory_add needs either "text" or "path"', code="invalid_command")
+        if sum(it is not None for it in (command.text, command.path, command.url)) != 1:
+            raise ProtocolError(
+                'memory_add needs one of "text", "path" and "url"', code="invalid_command"
+            )
+        if command.text is None and command.name is not None:
+            raise ProtocolError("files and pages have their own names", code="invalid_command")
         if command.path is not None:
             require_privilege(caller, "have files read; send their text")
-            if command.name is not None:
-                raise ProtocolError("a file has its own name", code="invalid_command")
             work = self._add_path(caller, command, scope, Path(command.path))
+        elif command.url is not None:
+            require_privilege(caller, "have pages fetched; send their text")
+            work = self._add_page(caller, command, scope, command.url)
         elif command.name is not None:
             work = self._add_document(caller, command, scope, command.name)
         else:
@@ -109,6 +116,13 @@ class AddingHandlers:
                 store, name, command.text or "", _labels(command, scope)
             )
         caller.reply(_documents(taken, scope, name), command)
+
+    async def _add_page(self, caller: Caller, command: MemoryAdd, scope: Scope, url: str) -> None:
+        source = url.partition("#")[0]
+        answer = await self._web.fetch(source)
+        async with self._reach.one(scope) as store:
+            taken = await self._intake.page(store, source, answer, _labels(command, scope))
+        caller.reply(_documents(taken, scope, source), command)
 
     async def _add_path(self, caller: Caller, command: MemoryAdd, scope: Scope, path: Path) -> None:
         if not path.is_absolute() or ".." in path.parts:

@@ -1,14 +1,20 @@
-"""Facts by name: memory_set, memory_get, memory_delete, memory_keys."""
+"""Facts by name: memory_set, memory_get, memory_delete, memory_keys, memory_flush."""
 
 from __future__ import annotations
 
 from ruster.core.clock import rfc3339
-from ruster.core.errors import MemoryError
+from ruster.core.errors import MemoryError, ProtocolError
 from ruster.core.memory import Fact
 from ruster.handlers.caller import Caller
 from ruster.handlers.memory.reach import Reach, Scope
-from ruster.protocol.commands import MemoryDelete, MemoryGet, MemoryKeys, MemorySet
-from ruster.protocol.events import MemoryDeleted, MemoryKeyListing, MemoryValue, PastValue
+from ruster.protocol.commands import MemoryDelete, MemoryFlush, MemoryGet, MemoryKeys, MemorySet
+from ruster.protocol.events import (
+    MemoryDeleted,
+    MemoryFlushed,
+    MemoryKeyListing,
+    MemoryValue,
+    PastValue,
+)
 
 __all__ = ["FactHandlers"]
 
@@ -46,6 +52,20 @@ class FactHandlers:
             deleted = await store.facts.delete(command.key)
         reply = MemoryDeleted(session_id=scope.session_id, key=command.key, deleted=deleted)
         caller.reply(reply, command)
+
+    async def flush(self, caller: Caller, command: MemoryFlush) -> None:
+        """End what all names hold, if that is confirmed."""
+        scope = await self._reach.scope(caller, command)
+        async with self._reach.one(scope) as store:
+            if not command.confirm:
+                many = len(await store.facts.keys())
+                raise ProtocolError(
+                    f"memory_flush would end what all names hold (now {many}); what they held "
+                    'stays in their history; say "confirm": true to do it',
+                    code="invalid_command",
+                )
+            names = await store.facts.flush_all()
+        caller.reply(MemoryFlushed(session_id=scope.session_id, names=names), command)
 
     async def keys(self, caller: Caller, command: MemoryKeys) -> None:
         """List names."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from ruster.core.errors import MemoryError, ProtocolError
 from ruster.core.memory import Record
-from ruster.core.words import tokens
 from ruster.handlers.caller import Caller
 from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Held, Reach, Scope
-from ruster.handlers.memory.records import RecordHandlers
 from ruster.handlers.memory.wording import summary
+from ruster.memory.learning.finding import find_meant, too_many
 from ruster.memory.store import MemoryStore
 from ruster.protocol.commands import MemoryForget
 from ruster.protocol.events import MemoryForgotten, MemorySummary
@@ -36,9 +35,8 @@ class _Found:
 class ForgettingHandlers:
     """The command that deletes, and proves it."""
 
-    def __init__(self, reach: Reach, records: RecordHandlers) -> None:
+    def __init__(self, reach: Reach) -> None:
         self._reach = reach
-        self._records = records
 
     async def forget(self, caller: Caller, command: MemoryForget) -> asyncio.Future[None]:
         """Delete memories, or tell what would be deleted; it takes a while in a large memory."""
@@ -58,9 +56,10 @@ class ForgettingHandlers:
         return beside(caller, self._forget(caller, command, scope), "forget")
 
     async def _forget(self, caller: Caller, command: MemoryForget, scope: Scope) -> None:
-        wanted = await self._wanted(command, scope)
+        if command.query is not None and command.confirm:
+            await self._reach.memory.settled()  # a turn that waits must not bring it back
         async with self._reach.all(scope) as held:
-            found = [await _look(it, command, wanted, scope) for it in held]
+            found = await _find(held, command, scope)
             ids = [id for it in found for id in it.ids]
             missing = [id for id in dict.fromkeys(command.memory_ids or ()) if id not in ids]
             if command.memory_ids and not ids:
@@ -79,18 +78,6 @@ class ForgettingHandlers:
             "keys": [key for it in found for key in it.keys],
         }
         caller.reply(reply.model_copy(update=told), command)
-
-    async def _wanted(self, command: MemoryForget, scope: Scope) -> Sequence[str]:
-        """Return the ids that the command names, or that its question finds."""
-        if command.query is not None:
-            if command.confirm:  # a turn that waits to be kept must not bring it back
-                await self._reach.memory.settled()
-            hits = await self._records.find(scope, command.query, command.limit)
-            asked = set(tokens(command.query))
-            # The best hits are only the best there are: what lacks a word is not what was meant.
-            texts = {hit.record.id: set(tokens(hit.record.text)) for hit in hits}
-            return [id for id, words in texts.items() if asked and asked <= words]
-        return command.memory_ids or ()
 
     async def _preview(self, found: Sequence[_Found], scope: Scope) -> MemoryForgotten:
         shown = list[MemorySummary]()
@@ -123,7 +110,28 @@ class ForgettingHandlers:
         )
 
 
-async def _look(held: Held, command: MemoryForget, wanted: Sequence[str], scope: Scope) -> _Found:
+async def _find(held: Sequence[Held], command: MemoryForget, scope: Scope) -> list[_Found]:
+    """Find in each memory what a command means."""
+    if command.query is not None:
+        return await _meant(held, command.query, None if command.dry_run else command.limit)
+    return [await _named(it, command, scope) for it in held]
+
+
+async def _meant(held: Sequence[Held], query: str, most: int | None) -> list[_Found]:
+    """Find what a question means; raises MemoryError if that is more than goes unseen."""
+    meant = await find_meant([it.store for it in held], query)
+    if most is not None and too_many(meant, most):
+        total = sum(len(records) for _, records in meant)
+        raise MemoryError(
+            f'the question means {total} memories and nothing was deleted; see them with "dry_run"'
+            ', say more, or raise "limit"',
+            code="query_invalid",
+        )
+    ids = {store: [it.id for it in records] for store, records in meant}
+    return [_Found(it, ids=ids.get(it.store, [])) for it in held]
+
+
+async def _named(held: Held, command: MemoryForget, scope: Scope) -> _Found:
     """Find in one memory what a command names; facts only in the one that it is about."""
     if command.path is not None:
         return _Found(held, ids=await held.store.documents.ids(command.path))
@@ -131,7 +139,7 @@ async def _look(held: Held, command: MemoryForget, wanted: Sequence[str], scope:
         meant = "owner" if scope.session_id is None else "session"
         keys = await held.store.facts.keys(command.key, ended=True) if held.within == meant else []
         return _Found(held, keys=keys)
-    records = await _records(held.store, dict.fromkeys(wanted))
+    records = await _records(held.store, dict.fromkeys(command.memory_ids or ()))
     return _Found(held, ids=[it.id for it in records])
 
 

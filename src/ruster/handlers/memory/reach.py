@@ -63,6 +63,11 @@ class Reach:
         session = await self._sessions.get(owner, command.session_id)
         return Scope(owner, session.id, session.folder)
 
+    async def sessions_of(self, owner: int) -> list[tuple[str, Path]]:
+        """Return the ids and folders of an owner's sessions."""
+        infos = await self._sessions.infos(owner)
+        return [(id, self._sessions.folder_of(owner, id)) for id, _ in infos]
+
     def file(self, scope: Scope) -> Path:
         """Return the file of the session's memory, or of the owner's if no session is named."""
         memories = self.memory.memories

@@ -1,30 +1,34 @@
 """Single memories, found and corrected: memory_search, memory_list, memory_show, memory_edit,
-memory_pin; and counted: memory_stats.
+memory_pin.
 """
 
 from __future__ import annotations
 
+import asyncio
 from heapq import merge
 from itertools import islice
 
-from ruster.core.memory import Hit, Layer, Record
+from ruster.core.errors import ProtocolError
+from ruster.core.memory import Layer, Record
 from ruster.handlers.caller import Caller
+from ruster.handlers.memory.beside import beside
 from ruster.handlers.memory.reach import Held, Reach, Scope
-from ruster.handlers.memory.wording import counts, hit_of, log_entries, moment, summary
+from ruster.handlers.memory.sessions import session_memories
+from ruster.handlers.memory.wording import hit_of, log_entries, moment, summary
+from ruster.memory.everywhere import Everywhere
 from ruster.memory.records.listing import place_of
+from ruster.memory.search.query import Query
 from ruster.protocol.commands import (
     MemoryEdit,
     MemoryList,
     MemoryPin,
     MemorySearch,
     MemoryShow,
-    MemoryStats,
 )
 from ruster.protocol.events import (
     MemoryListing,
     MemoryReport,
     MemoryResults,
-    MemoryStatsReport,
 )
 from ruster.sessions.info import session_key
 
@@ -35,15 +39,21 @@ _HISTORY = 50
 
 
 class RecordHandlers:
-    """The commands that find, show and correct."""
+    """The commands that find, show and correct. A search looks into ``most`` sessions at most."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, most: int) -> None:
         self._reach = reach
+        self._most = most
 
-    async def search(self, caller: Caller, command: MemorySearch) -> None:
-        """Find what fits a question."""
+    async def search(self, caller: Caller, command: MemorySearch) -> asyncio.Future[None] | None:
+        """Find what fits a question; everywhere, that takes a while."""
         scope = await self._reach.scope(caller, command)
-        hits = await self._query(scope, command)
+        if command.everywhere:
+            work = self._search_everywhere(caller, command, scope)
+            return beside(caller, work, "search everywhere", ends=True)
+        memory = self._reach.memory
+        found = memory.search(scope.owner, scope.folder, command.query, command.limit)
+        hits = await _refined(found, command, scope)
         async with self._reach.all(scope) as held:
             ids = [hit.record.id for hit in hits]
             own = {id for it in held if it.within == "owner" for id in await _ids_in(it, ids)}
@@ -51,6 +61,7 @@ class RecordHandlers:
             caller.reply(MemoryResults(session_id=scope.session_id, results=results), command)
             for it in held:
                 await it.store.used(ids)
+        return None
 
     async def newest(self, caller: Caller, command: MemoryList) -> None:
         """Name what is remembered, newest first."""
@@ -107,36 +118,28 @@ class RecordHandlers:
             record = await held.store.pin(command.memory_id, command.pinned)
         self._told(caller, command, scope, held, record)
 
-    async def stats(self, caller: Caller, command: MemoryStats) -> None:
-        """Count what is remembered."""
-        scope = await self._reach.scope(caller, command)
-        async with self._reach.all(scope) as held:
-            told = [
-                counts(
-                    await it.store.stats(details=command.details),
-                    it.within,
-                    details=command.details,
-                )
-                for it in held
-            ]
-        caller.reply(MemoryStatsReport(session_id=scope.session_id, memories=told), command)
-
-    async def find(self, scope: Scope, text: str, limit: int) -> list[Hit]:
-        """Return what fits a question; nothing is noted of it."""
-        return await self._reach.memory.search(scope.owner, scope.folder, text, limit)
-
-    async def _query(self, scope: Scope, command: MemorySearch) -> list[Hit]:
-        query = (
-            self._reach.memory.search(scope.owner, scope.folder, command.query, command.limit)
-            .with_layers(command.layers)
-            .with_kinds(command.kinds)
-            .with_tags(command.tags)
-            .with_sessions(session_key(scope.owner, it) for it in command.sessions)
-            .between(moment(command.after, "after"), moment(command.before, "before"))
-        )
-        if command.project is not None:
-            query = query.with_project(command.project)
-        return await (query.rerank(command.rerank) if command.rerank else query)
+    async def _search_everywhere(self, caller: Caller, command: MemorySearch, scope: Scope) -> None:
+        """Find what fits a question in all memories of the owner, or in so many of them."""
+        if command.session_id is not None:
+            raise ProtocolError(
+                '"everywhere" is about all sessions; leave "session_id" out',
+                code="invalid_command",
+            )
+        own = self._reach.memory.memories.owner_file(scope.owner)
+        there = await session_memories(self._reach, scope.owner)
+        names = {it.file: it.session_id for it in there[: self._most]}
+        owned = [own] if await asyncio.to_thread(own.exists) else []
+        everywhere = Everywhere(self._reach.memory.memories, [*owned, *names])
+        query = everywhere.query(command.query, command.limit)
+        hits = await _refined(query, command, scope)
+        results = [
+            hit_of(hit, "owner" if file == own else "session", names.get(file))
+            for hit, file in ((hit, everywhere.file_of(hit)) for hit in hits)
+        ]
+        searched = len([it for it in everywhere.searched if it != own])
+        reply = MemoryResults(results=results, searched=searched, left_out=len(there) - searched)
+        caller.reply(reply, command)
+        await everywhere.used(hits)
 
     def _told(
         self,
@@ -148,6 +151,20 @@ class RecordHandlers:
     ) -> None:
         memory = summary(record, held.within, None)
         caller.reply(MemoryReport(session_id=scope.session_id, memory=memory), command)
+
+
+def _refined(query: Query, command: MemorySearch, scope: Scope) -> Query:
+    """Return a search with all that a command asks of it."""
+    query = (
+        query.with_layers(command.layers)
+        .with_kinds(command.kinds)
+        .with_tags(command.tags)
+        .with_sessions(session_key(scope.owner, it) for it in command.sessions)
+        .between(moment(command.after, "after"), moment(command.before, "before"))
+    )
+    if command.project is not None:
+        query = query.with_project(command.project)
+    return query.rerank(command.rerank) if command.rerank else query
 
 
 async def _ids_in(held: Held, ids: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ __all__ = ["LISTED_CHARS", "counts", "hit_of", "log_entries", "moment", "summary
 
 LISTED_CHARS = 2000
 """Characters of a text in a list; the rest is told by ``memory_show``."""
-_PARTS = ("lexical", "vector", "length", "layer", "age", "date", "pinned")
+_PARTS = ("lexical", "vector", "sitting", "length", "layer", "age", "date", "pinned")
 
 
 def summary(record: Record, within: Within, most: int | None = LISTED_CHARS) -> MemorySummary:
@@ -45,13 +45,14 @@ def summary(record: Record, within: Within, most: int | None = LISTED_CHARS) -> 
     )
 
 
-def hit_of(hit: Hit, within: Within) -> MemoryHit:
-    """Word something found, with the parts of its score."""
+def hit_of(hit: Hit, within: Within, session_id: str | None = None) -> MemoryHit:
+    """Word something found, with the parts of its score, and the session whose memory has it."""
     scores = {name: round(getattr(hit.scores, name), 4) + 0.0 for name in _PARTS}  # no -0.0
     if hit.scores.rerank is not None:
         scores["rerank"] = round(hit.scores.rerank, 4)
     return MemoryHit(
         memory=summary(hit.record, within),
+        session_id=session_id,
         passage=hit.passage[:LISTED_CHARS],
         score=round(hit.score, 4),
         scores=scores,

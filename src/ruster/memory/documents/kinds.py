@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from ruster.memory.documents.document import DocumentKind, unreadable
 
-__all__ = ["kind_by_name", "kind_of", "text_of"]
+__all__ = ["is_pdf", "kind_by_name", "kind_of", "text_of"]
 
 _SUFFIXES: dict[DocumentKind, str] = {
     "markdown": "md markdown mdown mkd qmd",
@@ -36,6 +36,7 @@ _BY_TYPE: tuple[tuple[str, DocumentKind], ...] = (
 )
 _PDF = b"%PDF-"
 _HTML = (b"<!doctype html", b"<html")
+_PDF_WITHIN = 1024
 _LOOKED_AT = 4096
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -50,10 +51,15 @@ def kind_by_name(name: str) -> DocumentKind | None:
     return _BY_SUFFIX.get(path.suffix) or _BY_NAME.get(path.name)
 
 
+def is_pdf(data: bytes) -> bool:
+    """Whether a document begins as PDFs do, which may have something before it."""
+    return _PDF in data[:_PDF_WITHIN]
+
+
 def kind_of(data: bytes, name: str, content_type: str = "") -> DocumentKind:
     """Return the kind of a document; raises MemoryError (``document_unknown``) if it is no text."""
     head = data[:_LOOKED_AT]
-    if _PDF in head[:1024]:
+    if is_pdf(data):
         return "pdf"
     if b"\0" in head and not head.startswith(tuple(bom for bom, _ in _BOMS)):
         raise unreadable(

@@ -25,7 +25,7 @@ from ruster.memory.documents.document import (
     unreadable,
 )
 from ruster.memory.documents.extraction import Extracted, html_of, pdf_of
-from ruster.memory.documents.kinds import kind_of, text_of
+from ruster.memory.documents.kinds import is_pdf, kind_of, text_of
 from ruster.memory.documents.markdown import markdown_blocks
 from ruster.memory.documents.packing import pack
 from ruster.memory.documents.prose import text_blocks
@@ -33,6 +33,7 @@ from ruster.memory.documents.settings import DocumentSettings
 
 __all__ = ["DocumentReader"]
 
+_LOOKED_AT = 4096
 _OK = range(200, 300)
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BLOCKS = {"markdown": markdown_blocks, "code": code_blocks, "text": text_blocks}
@@ -61,9 +62,15 @@ class DocumentReader:
         """Read what a web server said; it is the words of others."""
         if answer.status not in _OK:
             raise unreadable(f"{answer.url} answers with status {answer.status}")
-        name = PurePosixPath(urlsplit(answer.url).path).name or answer.url
+        path = PurePosixPath(urlsplit(answer.url).path)
+        # What is sent as HTML is HTML, also as "index.php".
+        name = path.stem if "html" in answer.content_type.lower() else path.name
         return await self.read_bytes(
-            answer.body, answer.url, name, answer.content_type, origins=(answer.origin,)
+            _decoded(answer),
+            answer.url,
+            name or answer.url,
+            answer.content_type,
+            origins=(answer.origin,),
         )
 
     async def read_bytes(
@@ -123,6 +130,13 @@ class DocumentReader:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise unreadable(f"{path} cannot be read: {reason}") from error
+
+
+def _decoded(answer: WebAnswer) -> bytes:
+    """Return what was said in UTF-8 if the server names another charset, else as it came."""
+    told = "charset=" in answer.content_type.lower() and answer.text
+    is_text = b"\0" not in answer.body[:_LOOKED_AT] and not is_pdf(answer.body)
+    return answer.text.encode(errors="replace") if told and is_text else answer.body
 
 
 def _too_large(name: str, most: int) -> MemoryError:

@@ -13,7 +13,9 @@ class DocumentSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file_bytes: int = Field(default=32 << 20, ge=1024, le=1 << 30)
-    """Largest PDF or web page that is read."""
+    """Largest PDF or web page that is read, and the most that is fetched for one."""
+    fetch_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """How long a page may take to come when it is to be remembered, in seconds."""
     text_bytes: int = Field(default=4 << 20, ge=1024, le=64 << 20)
     """Largest file of text or code that is read."""
     max_chunks: int = Field(default=20_000, ge=1, le=1_000_000)

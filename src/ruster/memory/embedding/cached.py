@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from ruster.core.memory import Embedder, TextKind
 from ruster.memory.embedding.cache import EmbeddingCache
+from ruster.memory.embedding.keys import text_key
 
 __all__ = ["CachedEmbedder"]
-
-_DIGEST_BYTES = 16
 
 
 class CachedEmbedder:
@@ -23,6 +21,9 @@ class CachedEmbedder:
     def __init__(self, embedder: Embedder, cache: EmbeddingCache) -> None:
         self._embedder = embedder
         self._cache = cache
+        self._under_way = 0
+        self._forgotten: set[bytes] = set()
+        """What was forgotten while vectors were made: these come too late."""
 
     @property
     def id(self) -> str:
@@ -33,22 +34,34 @@ class CachedEmbedder:
         """Return one vector per text; see ``core.memory.Embedder``."""
         keys = [self._key(text, kind) for text in texts]
         wanted = dict(zip(keys, texts, strict=True))
-        found = await asyncio.to_thread(self._cache.get, list(wanted))
-        if missing := [key for key in wanted if key not in found]:
-            fresh = await self._embedder.embed([wanted[key] for key in missing], kind)
-            new = dict(zip(missing, fresh, strict=True))
-            await asyncio.to_thread(self._cache.put, new)
-            found |= new
+        self._under_way += 1
+        try:
+            found = await asyncio.to_thread(self._cache.get, list(wanted))
+            if missing := {key: text for key, text in wanted.items() if key not in found}:
+                found |= await self._made(missing, kind)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._forgotten.clear()
         return [list(found[key]) for key in keys]
 
-    async def forget(self, texts: Iterable[str]) -> None:
-        """Delete what is kept of texts, on either side and of any generation."""
-        await asyncio.to_thread(self._cache.drop, [_digest(text) for text in texts])
+    async def forget(self, keys: Iterable[bytes]) -> None:
+        """Delete what is kept of texts (see ``text_key``), on either side, of any generation."""
+        gone = set(keys)
+        if self._under_way:
+            self._forgotten |= gone
+        await asyncio.to_thread(self._cache.drop, gone)
+
+    async def _made(self, missing: dict[bytes, str], kind: TextKind) -> dict[bytes, list[float]]:
+        """Ask the model, and keep what it says of texts that are still there."""
+        fresh = await self._embedder.embed(list(missing.values()), kind)
+        new = dict(zip(missing, fresh, strict=True))
+        begins = {key: text_key(text) for key, text in missing.items()}
+        kept = {key: it for key, it in new.items() if begins[key] not in self._forgotten}
+        await asyncio.to_thread(self._cache.put, kept)
+        if late := self._forgotten.intersection(begins.values()):
+            await asyncio.to_thread(self._cache.drop, late)
+        return new
 
     def _key(self, text: str, kind: TextKind) -> bytes:
-        return _digest(text) + _digest(f"{self._embedder.id}\0{kind}")
-
-
-def _digest(text: str) -> bytes:
-    data = text.encode(errors="surrogatepass")
-    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+        return text_key(text) + text_key(f"{self._embedder.id}\0{kind}")

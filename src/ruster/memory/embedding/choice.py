@@ -32,11 +32,8 @@ _BEST = (
 """Names of embedding models, the better ones first."""
 _SMALL = len(_BEST) - 1
 _GET = "`rusterctl models pull nomic-embed-text`, or `ollama pull nomic-embed-text`"
-_NONE = (
-    "the memory is searched by words only; to find things by their meaning, too, get an embedding "
-    f"model: {_GET}"
-)
-_BETTER = "the memory uses {name}, a small embedding model; a larger one finds more: {get}"
+_NONE = f"to find things by their meaning, too, get an embedding model: {_GET}"
+_BETTER = "{name} is a small embedding model; a larger one finds more: {get}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
+from ruster.memory.embedding.keys import text_key
 from ruster.memory.index.chunks import first_words, last_words
 from ruster.memory.index.vectors import remove_vectors
 from ruster.memory.index.words import (
@@ -25,7 +26,7 @@ from ruster.memory.index.words import (
 if TYPE_CHECKING:
     from ruster.memory.database.native import Connection
 
-__all__ = ["chunks_of", "index_items", "passages", "rebuild_words", "unindex_items"]
+__all__ = ["chunks_of", "index_items", "passages", "rebuild_words", "unindex_items", "vector_keys"]
 
 _ENDS = 1000
 _GAP_S = 6 * 3600.0
@@ -94,6 +95,18 @@ def passages(connection: Connection, chunks: Sequence[int], zone: tzinfo | None)
         chunk: f"[{date_label(ts, zone)}] {_spoken(speaker, text)}"
         for chunk, text, speaker, ts in rows
     }
+
+
+def vector_keys(connection: Connection, numbers: Sequence[int], zone: tzinfo | None) -> set[bytes]:
+    """Return by what the cache knows the vectors of items: as passages, and as questions whole."""
+    keys: set[bytes] = set()
+    ask = "SELECT text FROM items WHERE n IN (SELECT value FROM json_each(?))"
+    for start in range(0, len(numbers), _REBUILD_ITEMS):
+        part = numbers[start : start + _REBUILD_ITEMS]
+        told = passages(connection, chunks_of(connection, part), zone)
+        keys.update(map(text_key, told.values()))
+        keys.update(text_key(text) for (text,) in connection.execute(ask, (str(list(part)),)))
+    return keys
 
 
 def rebuild_words(connection: Connection, zone: tzinfo | None) -> None:

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from ruster.core.errors import RusterError
-from ruster.core.inference import (
-    Behaviour,
-    Content,
-    InferenceConfig,
-    InferenceEvent,
-    InferenceRequest,
-    Progress,
-    Sampling,
-)
-from ruster.core.messages import Message, Role
 from ruster.core.ports import ChatModels
+from ruster.memory.learning.answering import Asked, NoAnswer, answer
 from ruster.memory.learning.slots import SLOTS
 
-__all__ = ["Asked", "NoAnswer", "Suggestion", "suggestions"]
+__all__ = ["Suggestion", "suggestions"]
 
 KINDS = ("fact", "preference", "decision", "promise")
 _SYSTEM = """You keep an assistant's memory. From what the user said, list what will still matter \
@@ -38,25 +26,10 @@ Answer with JSON only, such as {"facts": []}."""
 _MAX_FACTS = 6
 _MAX_CONTRADICTED = 3
 _MAX_TEXT = 300
-_MAX_ANSWER_CHARS = 8192
 _MAX_SAID_CHARS = 4000
 _MAX_KNOWN_CHARS = 200
 _FACT = re.compile(r"\{[^{}]{1,2000}\}")
 _JSON = re.compile(r"\{.*\}|\[.*\]", re.DOTALL)
-
-
-class NoAnswer(Exception):
-    """The model could not be asked, or gave no list; the reason is for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which model to ask, for how long and how much; ``may_load`` lets it be loaded for that."""
-
-    model: str
-    timeout_s: float
-    max_tokens: int
-    may_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +46,8 @@ async def suggestions(
     models: ChatModels, asked: Asked, said: str, known: Sequence[str]
 ) -> list[Suggestion]:
     """Return what a model finds in a person's words; raises NoAnswer."""
-    request = InferenceRequest(
-        model="",
-        messages=(Message(Role.SYSTEM, _SYSTEM), Message(Role.USER, _question(said, known))),
-        config=InferenceConfig(
-            Behaviour(max_tokens=asked.max_tokens, show_thinking=False, json_schema=_SCHEMA),
-            Sampling(temperature=0.0, seed=0),
-        ),
-    )
-    try:
-        async with asyncio.timeout(asked.timeout_s):
-            text = await _answer(models, asked, request)
-    except TimeoutError:
-        raise NoAnswer(f"no answer within {asked.timeout_s:g} s") from None
-    except RusterError as error:
-        raise NoAnswer(error.message) from None
+    text = await answer(models, asked, _SYSTEM, _question(said, known), _SCHEMA)
     return _read(text, len(known))
-
-
-async def _answer(models: ChatModels, asked: Asked, request: InferenceRequest) -> str:
-    parts: list[str] = []
-    size = 0
-    stream = cast("AsyncGenerator[InferenceEvent]", models.stream(asked.model, request))
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, Progress) and not asked.may_load:
-                raise NoAnswer("the model has to be fetched or loaded first")
-            if isinstance(event, Content):
-                parts.append(event.text)
-                size += len(event.text)
-            if size > _MAX_ANSWER_CHARS:
-                raise NoAnswer("it answered at length where a short list was asked for")
-    return "".join(parts)
 
 
 def _question(said: str, known: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from ruster.core.clock import Clock
 from ruster.core.memory import Record
 from ruster.memory.database.database import Database
+from ruster.memory.embedding.keys import DropVectors
+from ruster.memory.index.entries import vector_keys
 from ruster.memory.records.checks import check_text, checked_record
 from ruster.memory.records.writing import completed, erase, insert
 
@@ -30,15 +32,24 @@ _APART_S = 1e-6
 
 
 class Documents:
-    """The documents of one memory; ``wake`` is called when pieces wait for vectors."""
+    """The documents of one memory; ``wake`` is called when pieces wait for vectors.
+
+    ``drop`` is told of what went, so that no vectors are kept of it.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, zone: tzinfo | None, wake: Callable[[], None]
+        self,
+        database: Database,
+        clock: Clock,
+        zone: tzinfo | None,
+        wake: Callable[[], None],
+        drop: DropVectors,
     ) -> None:
         self._database = database
         self._clock = clock
         self._zone = zone
         self._wake = wake
+        self._drop = drop
 
     async def known(self, source: str) -> dict[str, str]:
         """Return the sources and digests of a document, or of all below a folder."""
@@ -73,17 +84,20 @@ class Documents:
             for at, it in enumerate(pieces)
         ]
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> tuple[int, set[bytes]]:
             ask = f"SELECT n, id FROM items WHERE kind = '{DOCUMENT}' AND source = ?"
             old = connection.execute(ask, (source,)).fetchall()
-            erase(connection, [int(str(n)) for n, _ in old], self._zone)
+            numbers = [int(str(n)) for n, _ in old]
+            keys = vector_keys(connection, numbers, self._zone)
+            erase(connection, numbers, self._zone)
             connection.executemany(
                 "DELETE FROM derived WHERE source = ?1 OR summary = ?1", ((id,) for _, id in old)
             )
-            insert(connection, whole, self._zone)
-            return len(old)
+            new = insert(connection, whole, self._zone)
+            return len(old), keys - vector_keys(connection, new, self._zone) if keys else keys
 
-        gone = await self._database.write(work)
+        gone, keys = await self._database.write(work)
+        await self._drop(list(keys))
         self._wake()
         return gone
 

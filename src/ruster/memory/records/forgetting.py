@@ -7,6 +7,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from ruster.core.memory import Forgotten
+from ruster.memory.index.entries import vector_keys
 from ruster.memory.index.vectors import generations, rebuild_vectors
 from ruster.memory.index.words import optimize_words
 from ruster.memory.records.log import Move, note
@@ -21,19 +22,23 @@ __all__ = ["emptied", "forget", "wipe"]
 
 def forget(
     connection: Connection, ids: Iterable[str], now: float, zone: tzinfo | None
-) -> Forgotten:
-    """Delete records and the summaries that were made of them; ``wipe`` must follow."""
+) -> tuple[Forgotten, set[bytes]]:
+    """Delete records and the summaries that were made of them; ``wipe`` must follow.
+
+    Also returns by what the cache knows their vectors.
+    """
     told = find(connection, ids)
     made = _summaries(connection, told)
     summaries = find(connection, made)
     everything = told | summaries
+    keys = vector_keys(connection, list(everything.values()), zone)
     chunks, vectors = erase(connection, list(everything.values()), zone)
     connection.executemany(
         "DELETE FROM derived WHERE source = ?1 OR summary = ?1", ((id,) for id in everything)
     )
     note(connection, now, "forgotten", "told", [Move(id, None, None) for id in told])
     note(connection, now, "forgotten", "summary", [Move(id, None, None) for id in summaries])
-    return Forgotten(tuple(told), tuple(summaries), chunks, vectors)
+    return Forgotten(tuple(told), tuple(summaries), chunks, vectors), keys
 
 
 def wipe(connection: Connection, *, exact: bool) -> bool:

@@ -54,13 +54,13 @@ def vectors_given(
     connection: Connection,
     records: Sequence[Record],
     numbers: Sequence[int],
-    name: str,
+    name: str | None,
     exact: bool,
 ) -> None:
     """Store the vectors that records brought along, under the generation ``name``.
 
-    Texts of several chunks wait for an embedder like those without a vector. Raises MemoryError
-    (``vector_invalid``).
+    Texts of several chunks wait for an embedder like those without a vector, and so do all when
+    there is no embedder: nothing could search by them. Raises MemoryError (``vector_invalid``).
     """
     rows = []
     for record, number in zip(records, numbers, strict=True):
@@ -68,8 +68,8 @@ def vectors_given(
             chunks = chunks_of(connection, (number,))
             if len(chunks) == 1:
                 rows.append((chunks[0], layer_code(record.layer), record.embedding))
-    if rows:
-        encoded = many_encoded([vector for _, _, vector in rows])
+    encoded = many_encoded([vector for _, _, vector in rows]) if rows else []
+    if rows and name is not None:
         add_vectors(
             connection,
             generation(connection, name, exact=exact),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,6 @@ class Query:
     tokens: int | None = None
     is_diverse: bool = True
     within: Filter = field(default_factory=Filter)
-    vector: Sequence[float] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_text(self.text, "question")
@@ -66,10 +65,6 @@ class Query:
     def between(self, after: float | None, before: float | None) -> Query:
         """Find what was said from ``after`` up to ``before`` only (seconds since the epoch)."""
         return self._filtered(after=after, before=before)
-
-    def with_vector(self, vector: Sequence[float]) -> Query:
-        """Search with this vector, of the present generation, in place of the question's own."""
-        return replace(self, vector=vector)
 
     def top_k(self, count: int) -> Query:
         """Look at ``count`` candidates of each kind and return as many hits."""

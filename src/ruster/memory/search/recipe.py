@@ -12,8 +12,12 @@ class Recipe:
     """How parts of a score are weighed: words and vectors decide, the rest breaks near ties."""
 
     lexical: float = 1.0
-    vector: float = 1.0
-    length: float = 0.4
+    vector: float = 2.5
+    sitting: float = 0.6
+    """For the best words that were said in the same sitting, the item's own among them."""
+    sitting_gap_s: float = 6 * 3600.0
+    """A longer silence ends a sitting."""
+    length: float = 0.45
     """Taken for each e-fold of an item's chunks, since long items have more chances to fit."""
     length_chunks: int = 8
     """Chunks beyond these take no more."""

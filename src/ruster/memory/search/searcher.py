@@ -59,15 +59,17 @@ class Searcher:
         self._recipe = recipe or Recipe()
         self._told: set[str] = set()
 
-    async def run(self, query: Query, sources: Sequence[Source], *, given: str) -> list[Hit]:
-        """Return the hits of a query; ``given`` names the generation of a vector it brings."""
+    async def run(self, query: Query, sources: Sequence[Source]) -> list[Hit]:
+        """Return the hits of a query."""
         now = self._clock.now()
         named = periods(query.text, now, self._zone)
-        if self.embedders or query.vector is not None:
-            found = await self._by_words_and_vectors(query, sources, named, given)
+        if self.embedders:
+            found = await self._by_words_and_vectors(query, sources, named)
         else:
             found = await self._by_words(query, sources, named, now)
-        ranked = rank(chain.from_iterable(found), Situation(self._recipe, now, named))
+        situation = Situation(self._recipe, now, named)
+        most = max(query.k * _DIVERSE_POOL, query.reranked)
+        ranked = rank(chain.from_iterable(found), situation, most)
         return await self._hits(query, sources, ranked)
 
     async def _by_words(
@@ -83,11 +85,11 @@ class Searcher:
         return await _all(it.read(partial(found, n, it)) for n, it in enumerate(sources))
 
     async def _by_words_and_vectors(
-        self, query: Query, sources: Sequence[Source], named: Sequence[Period], given: str
+        self, query: Query, sources: Sequence[Source], named: Sequence[Period]
     ) -> Sequence[list[Candidate]]:
         """Return each source's candidates; the embedder is asked while words are searched."""
         embedding = spawn(
-            self._query_vectors(query, given), name="memory-query-vectors", log_failure=False
+            self._query_vectors(query), name="memory-query-vectors", log_failure=False
         )
         try:
             return await _all(
@@ -96,7 +98,7 @@ class Searcher:
         finally:
             embedding.cancel()
 
-    async def _query_vectors(self, query: Query, given: str) -> dict[str, Sequence[float]]:
+    async def _query_vectors(self, query: Query) -> dict[str, Sequence[float]]:
         """Return the question's vectors by generation; none of an embedder that fails."""
         vectors: dict[str, Sequence[float]] = {}
         for embedder in self.embedders:
@@ -105,8 +107,6 @@ class Searcher:
                 vectors[embedder.id] = checked(vector)
             except RusterError as error:
                 self._tell(embedder.id, f"searching by words only: {error.message}")
-        if query.vector is not None:
-            vectors[given] = checked(query.vector)
         return vectors
 
     async def _found(
@@ -140,9 +140,8 @@ class Searcher:
         self, query: Query, sources: Sequence[Source], ranked: Sequence[Ranked]
     ) -> list[Hit]:
         """Choose among the ranked items and bring their records."""
-        pool = ranked[: max(query.k * _DIVERSE_POOL, query.reranked)]
-        details = await self._details(sources, pool)
-        pool = [it for it in pool if _key(it) in details]  # others went meanwhile
+        details = await self._details(sources, ranked)
+        pool = [it for it in ranked if _key(it) in details]  # others went meanwhile
         if query.reranked:
             pool = await self._reranked(query, pool, details)
         if query.is_diverse:

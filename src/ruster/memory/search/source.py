@@ -26,6 +26,8 @@ __all__ = ["Legs", "Source"]
 _DATED = 50
 """Chunks taken from a period that a question names, whatever they say."""
 _MORE_COSINES = 128
+_RATED = 4
+"""Times as many chunks as are taken for their words are rated: vectors may find these, too."""
 _REPAIRS = 3
 """Repairs that searches ask for by themselves while a memory is open."""
 _T = TypeVar("_T")
@@ -34,9 +36,14 @@ _log = logging.getLogger("ruster.memory")
 
 @dataclass(slots=True)
 class Legs:
-    """What the searches by words, by vectors and by date found: chunks with BM25 and cosines."""
+    """What the searches by words, by vectors and by date found: chunks with BM25 and cosines.
 
-    words: dict[int, float] = field(default_factory=dict)
+    ``more`` are those that follow ``words``, and ``rated`` has the BM25 of all these and of others.
+    """
+
+    words: list[int] = field(default_factory=list)
+    more: list[int] = field(default_factory=list)
+    rated: dict[int, float] = field(default_factory=dict)
     vectors: dict[int, float] = field(default_factory=dict)
     dated: list[int] = field(default_factory=list)
 
@@ -79,14 +86,19 @@ class Source:
         periods: Sequence[Period],
     ) -> Legs:
         """Search by words, and once more in each period."""
-        best = self._lexical.find(connection, terms, count, within)
-        legs = Legs(dict(best))
+        rated = self._lexical.find(connection, terms, _RATED * count, within)
+        best = list(rated)
+        legs = Legs(best[:count], best[count : 2 * count], rated)
         wanted = count // 2 + 1
         for period in periods:
             narrowed = _narrowed(within, period)
             # The best of all time may be all there are, or have the best of the period among them.
-            if len(best) >= count and _inside(connection, best, narrowed) < wanted:
-                legs.words |= self._lexical.find(connection, terms, wanted, narrowed)
+            inside = _inside(connection, best, narrowed)[:wanted]
+            if len(best) >= _RATED * count and len(inside) < wanted:
+                again = self._lexical.find(connection, terms, wanted, narrowed)
+                legs.rated |= again
+                inside = list(again)
+            legs.words += inside
             legs.dated.extend(_newest(connection, narrowed))
         return legs
 
@@ -117,31 +129,34 @@ class Source:
         now: float,
     ) -> list[Candidate]:
         """Return what was found with what the ranking needs; what is not true now is left out."""
-        chunks = list(dict.fromkeys((*legs.words, *legs.vectors, *legs.dated)))
+        others = legs.vectors or legs.more
+        chunks = list(dict.fromkeys((*legs.words, *others, *legs.dated)))
         missing = [it for it in chunks if it not in legs.vectors][:_MORE_COSINES]
         cosines = dict(legs.vectors)
         for it in generations(connection) if missing and queries else ():
             if it.name in queries:
                 cosines |= similarities(connection, it, queries[it.name], missing)
         ask = (
-            "SELECT c.id, i.n, i.layer, i.ts, i.pinned, i.parts FROM chunks c "
+            "SELECT c.id, i.n, i.layer, i.ts, i.session, i.pinned, i.parts FROM chunks c "
             "JOIN items i ON i.n = c.item WHERE c.id IN (SELECT value FROM json_each(?1)) "
             "AND i.hidden IS NULL "
             "AND (i.valid_to IS NULL OR i.valid_to > ?2) AND (i.expires IS NULL OR i.expires > ?2)"
         )
+        rows = connection.execute(ask, (str(chunks), now))
         return [
             Candidate(
                 number,
                 chunk,
                 item,
-                legs.words.get(chunk, 0.0),
+                legs.rated.get(chunk, 0.0),
                 cosines.get(chunk, 0.0),
                 LAYERS[layer],
                 ts,
+                session,
                 bool(pinned),
                 parts,
             )
-            for chunk, item, layer, ts, pinned, parts in connection.execute(ask, (str(chunks), now))
+            for chunk, item, layer, ts, session, pinned, parts in rows
         ]
 
     def details(
@@ -160,15 +175,14 @@ class Source:
 _OF_ITEM = ", ".join(f"i.{column.strip()}" for column in COLUMNS.split(","))
 
 
-def _inside(connection: Connection, chunks: Iterable[int], within: Filter) -> int:
-    """Count the chunks that a filter lets pass."""
+def _inside(connection: Connection, chunks: Sequence[int], within: Filter) -> list[int]:
+    """Return the chunks that a filter lets pass, in their order."""
     condition, values = within.condition()
     ask = (
-        "SELECT count(*) FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value "
-        f"CROSS JOIN items i ON i.n = c.item WHERE {condition}"
+        "SELECT c.id FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value "
+        f"CROSS JOIN items i ON i.n = c.item WHERE {condition} ORDER BY j.key"
     )
-    count: int = connection.execute(ask, (str(list(chunks)), *values)).get
-    return count
+    return [chunk for (chunk,) in connection.execute(ask, (str(list(chunks)), *values))]
 
 
 def _newest(connection: Connection, within: Filter) -> list[int]:

@@ -17,10 +17,13 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
 class Extract:
-    """Implements ``core.memory.Summarizer``."""
+    """Implements ``core.memory.Summarizer``; a summary has about so many ``words``."""
+
+    def __init__(self, words: int = _WORDS) -> None:
+        self._words = words
 
     async def summarize(self, texts: Sequence[str]) -> str:
-        """Return whole sentences of about 120 words together; never fails."""
+        """Return whole sentences; never fails."""
         sentences = list(
             dict.fromkeys(
                 " ".join(found[0].split()[:_SENTENCE_WORDS])
@@ -40,7 +43,7 @@ class Extract:
         words = 0
         for at in sorted(range(len(sentences)), key=lambda at: (-worth(at), at)):
             size = len(sentences[at].split())
-            if words + size <= _WORDS or not chosen:
+            if words + size <= self._words or not chosen:
                 chosen.append(at)
                 words += size
         return "\n".join(sentences[at] for at in sorted(chosen))

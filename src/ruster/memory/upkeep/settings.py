@@ -20,6 +20,20 @@ class UpkeepSettings(BaseModel):
     aged_turns: Literal["summarize", "expire"] = "summarize"
     """What happens to turns of that age: each day is summarized, or they are only kept for
     `keep_turns_days`."""
+    summaries: Literal["extract", "model"] = "extract"
+    """Who writes the summaries: `extract` takes the most telling sentences; `model` asks a model in
+    the background and sends it the texts, and takes the sentences where that fails."""
+    summary_model: str = ""
+    """The model that is asked, such as `llamacpp/default`; empty for `default_model`. It may be
+    loaded for that."""
+    summary_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """How long a model may take for a summary, in seconds."""
+    summary_tokens: int = Field(default=256, ge=32, le=4096)
+    """Tokens that a model's summary may have."""
+    summary_read_tokens: int = Field(default=3000, ge=100, le=1_000_000)
+    """Tokens that it is given to read for one; of longer days, the most telling sentences."""
+    summary_day_tokens: int = Field(default=50_000, ge=0)
+    """Tokens that summaries may take a day, reading and writing; beyond it no model is asked."""
     keep_turns_days: float = Field(default=30.0, ge=0)
     """How long turns are found, in days. When they are summarized, not before that has happened; 0
     lets them go with their summary."""

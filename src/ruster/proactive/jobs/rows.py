@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JOB_ROWS",
     "RUN_ROWS",
+    "check_goal",
     "find_job",
     "found_job",
     "insert_job",
@@ -132,6 +133,13 @@ def found_job(connection: Connection, owner: int, job_id: str) -> dict[str, Any]
     if row is None:
         raise JobError(f"there is no job {job_id[:64]!r}")
     return row
+
+
+def check_goal(connection: Connection, owner: int, goal_id: str) -> None:
+    """Raise JobError (``goal_not_found``) for a goal that the owner does not have."""
+    ask = "SELECT 1 FROM goals WHERE owner = ? AND id = ?"
+    if goal_id and connection.execute(ask, (owner, goal_id)).fetchone() is None:
+        raise JobError(f"there is no goal {goal_id[:64]!r}", code="goal_not_found")
 
 
 def last_receipt(connection: Connection, number: int) -> Receipt | None:

@@ -17,6 +17,7 @@ from ruster.proactive.jobs.job import Claimed, Job, Named, Outcome, Receipt, Sta
 from ruster.proactive.jobs.rows import (
     JOB_ROWS,
     RUN_ROWS,
+    check_goal,
     find_job,
     found_job,
     insert_job,
@@ -62,6 +63,11 @@ class JobStore:
         await database.open(prepare)
         return cls(database)
 
+    @property
+    def database(self) -> Database:
+        """The file, for what is kept beside the jobs."""
+        return self._database
+
     async def aclose(self) -> None:
         """Close the file."""
         await self._database.aclose()
@@ -69,7 +75,10 @@ class JobStore:
     # Jobs
 
     async def add(self, job: Job, now: float, limit: int) -> State:
-        """Keep a new job; raises JobError (``job_exists``, ``job_limit``, ``when_past``)."""
+        """Keep a new job.
+
+        Raises JobError (``job_exists``, ``job_limit``, ``when_past``, ``goal_not_found``).
+        """
         due = first_due(job, now)
         if due is None:
             raise JobError("the time is over already; name a later one", code="when_past")
@@ -78,6 +87,7 @@ class JobStore:
         def work(connection: Connection) -> None:
             if find_job(connection, job.owner, job.id) is not None:
                 raise JobError(f"there is a job {job.id!r} already", code="job_exists")
+            check_goal(connection, job.owner, job.goal)
             ask = "SELECT count(*) FROM jobs WHERE owner = ?"
             if connection.execute(ask, (job.owner,)).get >= limit:
                 raise JobError(f"you have {limit} jobs already; remove some", code="job_limit")

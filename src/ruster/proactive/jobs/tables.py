@@ -1,4 +1,4 @@
-"""The tables of jobs and receipts, by version, and how a job lies in them."""
+"""The tables of jobs, receipts, goals and OODA cycles, by version, and how a job lies in them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,35 @@ CREATE INDEX runs_open ON runs(job) WHERE outcome = 'running';
 CREATE INDEX runs_by_tokens ON runs(ended) WHERE tokens > 0;
 """
 
-_STEPS = (_FIRST,)
+_SECOND = """
+CREATE TABLE goals(
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    description TEXT NOT NULL,
+    achieved INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    UNIQUE(owner, id)
+) STRICT;
+CREATE TABLE goal_notes(
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    goal INTEGER NOT NULL REFERENCES goals(n) ON DELETE CASCADE,
+    at REAL NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX goal_notes_by_goal ON goal_notes(goal, n);
+CREATE INDEX jobs_by_goal ON jobs(owner, goal) WHERE goal <> '';
+CREATE TABLE cycles(
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX cycles_open ON cycles(n) WHERE status = 'pending';
+"""
+
+_STEPS = (_FIRST, _SECOND)
 _RECEIPT = ("key", "due", "outcome", "missed", "started", "ended", "tokens", "message", "by")
 
 

@@ -26,6 +26,15 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.goal import (
+    GoalAchieve,
+    GoalAdd,
+    GoalCommand,
+    GoalList,
+    GoalNote,
+    GoalRemove,
+    GoalShow,
+)
 from ruster.protocol.commands.job import (
     JobAdd,
     JobCommand,
@@ -47,6 +56,7 @@ from ruster.protocol.commands.memory import (
     MemoryDelete,
     MemoryEdit,
     MemoryExport,
+    MemoryFlush,
     MemoryForget,
     MemoryGet,
     MemoryImport,
@@ -73,6 +83,11 @@ from ruster.protocol.commands.model import (
     ModelRemove,
     ModelShow,
     ModelVerify,
+)
+from ruster.protocol.commands.ooda import (
+    Observed,
+    OodaCycle,
+    OodaList,
 )
 from ruster.protocol.commands.server import (
     EventMode,
@@ -127,6 +142,13 @@ __all__ = [
     "Detach",
     "Doctor",
     "EventMode",
+    "GoalAchieve",
+    "GoalAdd",
+    "GoalCommand",
+    "GoalList",
+    "GoalNote",
+    "GoalRemove",
+    "GoalShow",
     "History",
     "ImportSource",
     "JobAdd",
@@ -148,6 +170,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -172,6 +195,9 @@ __all__ = [
     "ModelShow",
     "ModelVerify",
     "Models",
+    "Observed",
+    "OodaCycle",
+    "OodaList",
     "Ping",
     "Reject",
     "Send",
@@ -259,6 +285,7 @@ Command = (
     | MemoryGet
     | MemoryDelete
     | MemoryKeys
+    | MemoryFlush
     | ConfigGet
     | ConfigSet
     | ConfigList
@@ -315,6 +342,14 @@ COMMANDS: dict[str, type[CommandBase]] = {
         JobRemove,
         JobHistory,
         JobTick,
+        GoalAdd,
+        GoalList,
+        GoalShow,
+        GoalNote,
+        GoalAchieve,
+        GoalRemove,
+        OodaCycle,
+        OodaList,
         MemorySearch,
         MemoryAdd,
         MemoryList,
@@ -337,6 +372,7 @@ COMMANDS: dict[str, type[CommandBase]] = {
         MemoryGet,
         MemoryDelete,
         MemoryKeys,
+        MemoryFlush,
         ConfigGet,
         ConfigSet,
         ConfigList,

@@ -22,6 +22,7 @@ __all__ = [
     "MemoryDelete",
     "MemoryEdit",
     "MemoryExport",
+    "MemoryFlush",
     "MemoryForget",
     "MemoryGet",
     "MemoryImport",
@@ -84,6 +85,9 @@ class MemorySearch(MemoryCommand):
     """Only what was said at that time or later."""
     before: Time | None = None
     """Only what was said before that time."""
+    everywhere: bool = False
+    """Also in the memories of all sessions, those used last first, as many as
+    `memory.searched_sessions` says."""
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Hits to return."""
     rerank: Annotated[int, Field(ge=0, le=100)] = 0
@@ -91,7 +95,7 @@ class MemorySearch(MemoryCommand):
 
 
 class MemoryAdd(MemoryCommand):
-    """Remember a text, or the documents in a file or folder. `progress` comes for folders.
+    """Remember a text, the documents in a file or folder, or a page. `progress` comes for folders.
 
     With a session named it is kept in that session's memory and goes with it.
     """
@@ -102,6 +106,9 @@ class MemoryAdd(MemoryCommand):
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """The absolute path of a file or folder, for the daemon's own user and root. Added again, only
     what has changed is read, and what is gone is forgotten."""
+    url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    """The address of a page, PDF or text, for the daemon's own user and root; what must not be
+    reached is as for tools. Added again, it is kept anew if what is read of it has changed."""
     name: Label | None = None
     """Makes a document of `text`; a document of the same name is replaced."""
     kind: Label = "note"
@@ -155,13 +162,15 @@ class MemoryForget(MemoryCommand):
     action: Literal["memory_forget"] = "memory_forget"
     memory_ids: Annotated[list[MemoryId], Field(min_length=1, max_length=500)] | None = None
     query: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
-    """Delete what a search finds and has all the telling words of it."""
+    """Delete what was said or told and has all the telling words of it, and what was said of that
+    in the same turn. What tools brought and documents stay: they go by `memory_ids` and `path`."""
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """Delete a document by its path or name, or all documents below a folder; the files stay."""
     key: Key | None = None
     """Delete facts by name, with what they held before; `*` stands for any characters."""
     limit: Annotated[int, Field(ge=1, le=100)] = 10
-    """The most that `query` may find."""
+    """The most that `query` may delete unseen, with up to five parts of conversations for each; if
+    it means more, nothing is deleted."""
     dry_run: bool = False
     """Only tell what would be deleted."""
     confirm: bool = False
@@ -301,3 +310,11 @@ class MemoryKeys(MemoryCommand):
     """The last name of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
     """Names to return."""
+
+
+class MemoryFlush(MemoryCommand):
+    """End what all names hold. What they held stays in their history, as after `memory_delete`."""
+
+    action: Literal["memory_flush"] = "memory_flush"
+    confirm: bool = False
+    """Must be true; the error else says how many names would hold nothing any more."""

@@ -18,6 +18,7 @@ __all__ = [
     "MemoryDeleted",
     "MemoryDocuments",
     "MemoryExportPage",
+    "MemoryFlushed",
     "MemoryForgotten",
     "MemoryHit",
     "MemoryImported",
@@ -78,12 +79,14 @@ class MemoryHit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     memory: MemorySummary
+    session_id: str | None = None
+    """In a search of everywhere: the session whose memory it is in."""
     passage: str
     """The part of it that fits best."""
     score: float
     scores: dict[str, float]
-    """What the score is made of: `lexical`, `vector`, `length`, `layer`, `age`, `date`, `pinned`;
-    and `rerank`, which stands in for the rest."""
+    """What the score is made of: `lexical`, `vector`, `sitting`, `length`, `layer`, `age`, `date`,
+    `pinned`; and `rerank`, which stands in for the rest."""
 
 
 class MemoryResults(Reply):
@@ -92,6 +95,10 @@ class MemoryResults(Reply):
     event: Literal["memory_search_results"] = "memory_search_results"
     session_id: str | None = None
     results: list[MemoryHit]
+    searched: int | None = None
+    """In a search of everywhere: how many sessions' memories it looked into."""
+    left_out: int | None = None
+    """How many it did not: those used longest ago, and those that cannot be read."""
 
 
 class MemoryAdded(Reply):
@@ -246,6 +253,10 @@ class MemoryStatsReport(Reply):
     event: Literal["memory_stats"] = "memory_stats"
     session_id: str | None = None
     memories: list[MemoryCounts]
+    embedder: str | None = None
+    """The model by whose vectors things are found; absent if they are found by words only."""
+    hint: str | None = None
+    """How to find more, or why the model that the settings name is not used."""
 
 
 class MemoryExportPage(Reply):
@@ -359,6 +370,15 @@ class MemoryDeleted(Reply):
     key: str
     deleted: bool
     """Whether it held something."""
+
+
+class MemoryFlushed(Reply):
+    """No name holds anything any more."""
+
+    event: Literal["memory_flushed"] = "memory_flushed"
+    session_id: str | None = None
+    names: int
+    """How many held something."""
 
 
 class MemoryKeyListing(Reply):

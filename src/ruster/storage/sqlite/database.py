@@ -46,8 +46,12 @@ class Database:
         on_connect: Callable[[Connection], None] | None = None,
         readers: int = _READERS,
     ) -> None:
-        """``on_connect`` is called with every new connection, on its thread."""
+        """``on_connect`` is called with every new connection, on its thread.
+
+        ``on_write``, which may be set later, is called after every durable write.
+        """
         self.path = path
+        self.on_write: Callable[[], None] | None = None
         self._subject = subject
         self._writer = _Thread(path, subject, on_connect, writes=True)
         self._readers = [_Thread(path, subject, on_connect, writes=False) for _ in range(readers)]
@@ -97,6 +101,8 @@ class Database:
         if start:
             self._writer.submit(self._drain)
         await asyncio.wrap_future(future)
+        if durable and self.on_write is not None:
+            self.on_write()
         return results[0]
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:

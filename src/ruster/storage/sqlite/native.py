@@ -18,7 +18,7 @@ Connection = apsw.Connection
 Cursor = apsw.Cursor
 BUSY_MS = 10_000
 _PAGE_BYTES = 4096
-_CACHE_KIB = 4096
+_CACHE_KIB = 1024
 
 
 def open_connection(path: Path, subject: Subject, *, writes: bool) -> Connection:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ruster.cli.memory.adding import batches, content
-from ruster.core.errors import ProtocolError
 
 
 def test_one_word_that_names_something_is_a_path(
@@ -22,8 +21,8 @@ def test_one_word_that_names_something_is_a_path(
     assert content(["notes", "are"], as_text=False) == {"text": "notes are"}
     assert content(["../x"], as_text=False) == {"path": str(tmp_path.parent / "x")}
     assert content(["./a/../b"], as_text=False) == {"path": str(tmp_path / "b")}
-    with pytest.raises(ProtocolError):
-        content(["https://example.org/"], as_text=False)
+    assert content(["HTTPS://example.org/"], as_text=False) == {"url": "HTTPS://example.org/"}
+    assert content(["https://example.org/"], as_text=True) == {"text": "https://example.org/"}
     assert content(["see", "https://example.org/"], as_text=False) == {
         "text": "see https://example.org/"
     }

@@ -12,7 +12,7 @@ from tests.unit.handlers.test_callers import STRANGER, FakeCaller
 
 from ruster.app import Daemon
 from ruster.core.errors import RusterError
-from ruster.handlers.memory.handlers import MemoryHandlers
+from ruster.handlers.memory.handlers import MemoryHandlers, MemoryParts
 from ruster.memory.settings import MemorySettings
 from ruster.protocol.commands import (
     MemoryAdd,
@@ -48,7 +48,10 @@ async def daemon(folder: Path) -> AsyncIterator[Daemon]:
 def handlers(daemon: Daemon, folder: Path) -> MemoryHandlers:
     clock = ManualClock(1_700_000_000.0)
     return MemoryHandlers(
-        daemon.store, daemon.memory.service, MemorySettings(), folder / "backups", clock
+        daemon.store,
+        daemon.memory.service,
+        MemorySettings(),
+        MemoryParts(folder / "backups", clock, daemon.tools.pages, daemon.memory.meaning),
     )
 
 
@@ -151,6 +154,9 @@ async def test_files_are_read_for_the_privileged_only(
     (folder / "a.md").write_text("words in a file")
     with pytest.raises(RusterError) as caught:
         await handlers.adding.add(_stranger(), MemoryAdd(path=str(folder / "a.md")))
+    assert caught.value.code == "not_permitted"
+    with pytest.raises(RusterError) as caught:
+        await handlers.adding.add(_stranger(), MemoryAdd(url="https://example.org/"))
     assert caught.value.code == "not_permitted"
     for path in ("a.md", "~/a.md", f"{folder}/../a.md"):
         task = await handlers.adding.add(_me(), MemoryAdd(path=path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ruster.core.memory import TextKind
 from ruster.memory.embedding.cache import EmbeddingCache
 from ruster.memory.embedding.cached import CachedEmbedder
 from ruster.memory.embedding.fitting import fitted
+from ruster.memory.embedding.keys import text_key
 from tests.fakes.vectors import vector_of
 
 
@@ -76,7 +78,7 @@ async def test_a_text_can_be_forgotten_whoever_embedded_it(cache: EmbeddingCache
         cached = CachedEmbedder(each, cache)
         await cached.embed(["a", "b"])
         await cached.embed(["a"], "query")
-    await cached.forget(["a"])
+    await cached.forget([text_key("a")])
 
     for each in (earlier, embedder):
         each.asked.clear()
@@ -88,3 +90,30 @@ async def test_a_text_can_be_forgotten_whoever_embedded_it(cache: EmbeddingCache
 
 async def test_broken_characters_are_texts_too(cache: EmbeddingCache) -> None:
     assert len(await CachedEmbedder(Counting(), cache).embed(["\ud800", "\0", ""])) == 3
+
+
+async def test_a_vector_that_comes_after_its_text_was_forgotten_is_not_kept(
+    cache: EmbeddingCache,
+) -> None:
+    embedder = Counting()
+    cached = CachedEmbedder(embedder, cache)
+    with_model = asyncio.Event()
+    answers = asyncio.Event()
+    plain = embedder.embed
+
+    async def slow(texts: Sequence[str], kind: TextKind = "document") -> list[list[float]]:
+        with_model.set()
+        await answers.wait()
+        return await plain(texts, kind)
+
+    embedder.embed = slow  # type: ignore[method-assign]
+    asked = asyncio.ensure_future(cached.embed(["a", "b"]))
+    await with_model.wait()
+    await cached.forget([text_key("a")])
+    answers.set()
+    assert len(await asked) == 2
+    embedder.asked.clear()
+    await cached.embed(["a", "b"])
+    assert embedder.asked == [(["a"], "document")]
+    await cached.embed(["a"])
+    assert len(embedder.asked) == 1  # said again later, it is kept

@@ -12,7 +12,8 @@ from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from ruster.llm.llamacpp import LlamaCppProvider
 from ruster.llm.router import Models
-from ruster.memory.learning.asking import Asked, suggestions
+from ruster.memory.learning.answering import Asked
+from ruster.memory.learning.asking import suggestions
 from ruster.memory.learning.choice import learner_for
 from ruster.memory.settings import MemorySettings
 from tests.engine_support import NEEDS_ENGINE, local_files

@@ -1,0 +1,1 @@
+"""``state.json``: how jobs, open approvals and goals stand, for other programs to read."""
