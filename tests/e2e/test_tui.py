@@ -302,8 +302,10 @@ async def test_cards_are_moved_as_far_as_the_daemon_allows(folder: Path) -> None
         await until(pilot, lambda: [c.name for c in _cards(app, Column.TO_DO)] == ["two"])
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: not _cards(app, Column.TO_DO))
-        await pilot.press("right")
         doing = app.board.columns[Column.DOING]
+        await until(pilot, lambda: doing.has_focus)  # the cursor went with the card
+        assert doing.chosen is not None
+        assert doing.chosen.name == "two"
         doing.highlighted = [card.name for card in doing.cards].index("one")
         await pilot.press("greater_than_sign")
         assert "A job is done when" in app.status.told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,7 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ruster.protocol import events
-from ruster.tui.board import COLUMNS, Card, Column, arrange, cards_of, move
+from ruster.tui.board import COLUMNS, Card, Column, Move, arrange, cards_of, move
 from ruster.tui.desk import Desk
 from ruster.tui.dialogs import Confirm, Reading
 from ruster.tui.plain import plain, row
@@ -49,6 +48,8 @@ class BoardPanel(Horizontal):
         goals = (await self._desk.call(events.GoalListing, "goal_list")).goals
         for column, cards in arrange(cards_of(goals, jobs)).items():
             self.columns[column].show(cards)
+        if any(it.has_focus and not it.cards for it in self.columns.values()):
+            self.focus_cards()
 
     def focus_cards(self) -> None:
         """Go to the first column that has a card."""
@@ -93,18 +94,26 @@ class BoardPanel(Horizontal):
             self._desk.complain(what.refusal)
         elif what.ask:
             self.app.push_screen(
-                Confirm(what.ask), lambda sure: self._send(what.action, what.fields, sure)
+                Confirm(what.ask), lambda sure: self._send(card, what) if sure else None
             )
         else:
-            self._send(what.action, what.fields, True)
+            self._send(card, what)
 
-    def _send(self, action: str, fields: Mapping[str, str] | None, sure: bool | None) -> None:
+    def _send(self, card: Card, what: Move) -> None:
         async def send() -> None:
-            await self._desk.client.call(action, repeatable=False, **(fields or {}))
+            await self._desk.client.call(what.action, repeatable=False, **(what.fields or {}))
             await self.reload()
+            self._go_to(card.key)
 
-        if sure:
-            self._desk.start(send(), "move a card")
+        self._desk.start(send(), "move a card")
+
+    def _go_to(self, key: str) -> None:
+        """Put the cursor on a card, wherever it lies now."""
+        for column in self.columns.values():
+            for place, card in enumerate(column.cards):
+                if card.key == key:
+                    column.focus()
+                    column.highlighted = place
 
 
 class _Column(OptionList):
