@@ -423,3 +423,31 @@ async def test_a_paste_is_made_harmless(folder: Path) -> None:
         app.chat.composer.post_message(Paste("one\r\ntwo \x1b[31m"))
         await until(pilot, lambda: app.chat.composer.text)
         assert app.chat.composer.text == "one\ntwo ␛[31m"
+
+
+async def test_an_endless_answer_is_cut_on_the_screen_and_says_so(folder: Path) -> None:
+    provider = ScriptedProvider([Content("x" * 60_000), Content("y" * 60_000), Content("z")])
+    async with (
+        running_daemon(folder, providers={"s": provider}, default_model="s/one"),
+        sitting(folder) as (app, pilot),
+    ):
+        await _say(pilot, "go")
+        await until(pilot, lambda: _idle(app, 1))
+        assert _answers(app) == ["x" * 60_000]
+        await until(pilot, lambda: "rusterctl sessions show main" in screen_text(app))
+
+
+async def test_sessions_opened_in_a_hurry_leave_one_that_is_followed(folder: Path) -> None:
+    async with running_daemon(folder), sitting(folder) as (app, pilot):
+        for name in ("a", "b", "c"):
+            app.desk.start(app.chat.open(name), "open")
+        await until(pilot, lambda: app.desk.session_id == "c")
+        await _say(pilot, "hi")
+        await until(pilot, lambda: _answers(app) == ["hi"])
+        async with RawClient(folder / "r.sock") as other:
+            for name in ("a", "b"):
+                await other.send({"action": "create", "session_id": name})
+                await other.say(name, f"in {name}")
+        await _say(pilot, "ho")
+        await until(pilot, lambda: _idle(app, 2))
+        assert _answers(app) == ["hi", "ho"]

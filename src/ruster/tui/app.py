@@ -122,7 +122,7 @@ class RusterTui(App[int]):
     def on_chat_panel_heard(self, event: ChatPanel.Heard) -> None:
         """Keep up with what happens in the session."""
         if isinstance(event.event, events.ApprovalRequired | events.ApprovalResolved):
-            self.asked.take(event.event)
+            self.asked.hear(event.event)
         elif isinstance(event.event, _TELLING) and getattr(event.event, "done", True):
             self._reload_shown()
         self._draw()
@@ -211,7 +211,7 @@ class RusterTui(App[int]):
         await self.chat.open(session_id, model)
         await self.chat.sessions.reload()
         await self._look()
-        self._draw()
+        self._show_asked(self.asked.first_of(session_id))
 
     async def _why(self) -> None:
         try:
@@ -225,7 +225,10 @@ class RusterTui(App[int]):
 
     def _reload_shown(self) -> None:
         reloads: dict[str, Callable[[], Awaitable[None]]] = {
-            "jobs": self.jobs.reload, "board": self.board.reload, "memory": self.memory.reload,
+            "chat": self.chat.reload,
+            "jobs": self.jobs.reload,
+            "board": self.board.reload,
+            "memory": self.memory.reload,
         }  # fmt: skip
         if reload := reloads.get(self._panels.current or ""):
             self.desk.start(_awaited(reload), "read a panel anew")

@@ -23,7 +23,7 @@ from ruster.tui.desk import Desk
 from ruster.tui.dialogs import Prompt
 from ruster.tui.plain import one_line, row
 
-__all__ = ["ApprovalPanel", "ApprovalScreen", "wording"]
+__all__ = ["ApprovalPanel", "ApprovalScreen", "session_of", "wording"]
 
 _ARM_S = 0.7
 _RISKS = {"low": "$text-success", "medium": "$text-warning"}
@@ -179,7 +179,7 @@ def wording(asked: ApprovalQuestion) -> Content:
     if asked.target is not None and asked.target not in asked.arguments.values():
         lines.append(_field("acts on", asked.target))
     lines.append(_field("effects", ", ".join(asked.effects) or "only computes"))
-    lines.append(_field("session", _session_of(asked)))
+    lines.append(_field("session", session_of(asked)))
     lines.append(_field("until", asked.expires[:19].replace("T", " ")))
     return Content("\n").join(lines)
 
@@ -194,7 +194,8 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _session_of(asked: ApprovalQuestion) -> str:
+def session_of(asked: ApprovalQuestion) -> str:
+    """Return the session a question came in."""
     return asked.session_id if isinstance(asked, ApprovalSummary | ApprovalRequired) else ""
 
 
@@ -202,7 +203,7 @@ def _entry(asked: ApprovalQuestion) -> Content:
     acts = asked.target or " ".join(map(str, asked.arguments.values()))
     return Content.assemble(
         row(asked.risk, _RISKS.get(asked.risk, "$text-error")),
-        Content(f"  {one_line(_session_of(asked))}  "),
+        Content(f"  {one_line(session_of(asked))}  "),
         row(asked.tool, "bold"),
         Content(f"  {one_line(acts)[:200]}"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ruster.core.errors import SessionError
 from ruster.protocol import events
+from ruster.tui.approvals import session_of
 from ruster.tui.desk import Desk
 
 __all__ = ["Asked"]
@@ -21,10 +22,22 @@ class Asked:
         self.waiting: dict[str, events.ApprovalQuestion] = {}
         self._desk = desk
         self._changed = changed
+        self._watching = False
+        """Whether we are told of all sessions, and need not listen to what one replays."""
 
     def waits(self, asked: events.ApprovalQuestion) -> bool:
         """Whether a question still has no answer."""
         return asked.approval_id in self.waiting
+
+    def first_of(self, session_id: str) -> events.ApprovalQuestion | None:
+        """Return the question of a session that waits longest, if one does."""
+        found = (it for it in self.waiting.values() if session_of(it) == session_id)
+        return next(found, None)
+
+    def hear(self, event: events.Event) -> None:
+        """Take note of what the open session tells, where nothing else tells it."""
+        if not self._watching:
+            self.take(event)
 
     async def listen(self) -> None:
         """Follow what is asked and answered; only the daemon's own user and root may."""
@@ -40,9 +53,9 @@ class Asked:
         """Take note of what waits, of a question, or of its answer."""
         match event:
             case events.ApprovalListing(approvals=approvals):
+                self._watching = True
                 self.waiting = {it.approval_id: it for it in approvals}
-                here = [it for it in approvals if it.session_id == self._desk.session_id]
-                self._changed(here[0] if here else None)
+                self._changed(self.first_of(self._desk.session_id))
             case events.ApprovalRequired(approval_id=name) if name not in self.waiting:
                 self.waiting[name] = event
                 self._changed(event if event.session_id == self._desk.session_id else None)

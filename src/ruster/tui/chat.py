@@ -49,6 +49,7 @@ class ChatPanel(Horizontal):
         """What the last step of a model took."""
         self._desk = desk
         self._listening: asyncio.Task[None] | None = None
+        self._opening = asyncio.Lock()
         self._paging = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
@@ -59,16 +60,13 @@ class ChatPanel(Horizontal):
 
     async def open(self, session_id: str, model: str | None = None) -> None:
         """Go to a session, made if it is missing; raises RusterError."""
-        created = await self._desk.client.create(session_id, model)
-        await self._leave(but=session_id)
-        self._desk.session_id, self._desk.model = session_id, created.model
-        self.used = None
-        page = await read_page(self._desk.client, session_id)
-        await self.transcript.fill(page, session_id)
-        since = page.cursor if page.cursor is not None or page.first else 0
-        self._listening = self._desk.start(
-            self._listen(session_id, created.seq if since is None else since), "listen"
-        )
+        async with self._opening:
+            await self._open(session_id, model)
+
+    async def reload(self) -> None:
+        """Open the session anew if it is followed no more; raises RusterError."""
+        if self._desk.session_id and (self._listening is None or self._listening.done()):
+            await self.open(self._desk.session_id)
 
     async def stop(self) -> None:
         """End the running turn; raises RusterError."""
@@ -77,6 +75,10 @@ class ChatPanel(Horizontal):
     def on_composer_said(self, event: Composer.Said) -> None:
         """Send what was typed."""
         event.stop()
+        if not self._desk.session_id:
+            self._desk.complain("no session is open: F2 lists them")
+            self.composer.give_back(event.text)
+            return
         self._desk.start(self._send(self._desk.session_id, event.text), "send")
         self.transcript.anchor()
 
@@ -95,6 +97,18 @@ class ChatPanel(Horizontal):
             self.transcript.scroll_page_up(animate=False)
         elif (self.transcript.first or self.transcript.trimmed) and not self._paging.locked():
             self._desk.start(self._read_older(), "read earlier records")
+
+    async def _open(self, session_id: str, model: str | None) -> None:
+        created = await self._desk.client.create(session_id, model)
+        await self._leave(but=session_id)
+        self._desk.session_id, self._desk.model = session_id, created.model
+        self.used = None
+        page = await read_page(self._desk.client, session_id)
+        await self.transcript.fill(page, session_id)
+        since = page.cursor if page.cursor is not None or page.first else 0
+        self._listening = self._desk.start(
+            self._listen(session_id, created.seq if since is None else since), "listen"
+        )
 
     async def _send(self, session_id: str, text: str) -> None:
         try:

@@ -16,7 +16,7 @@ from ruster.cli.terminal import visible
 
 __all__ = ["Answer", "parser"]
 
-_MAX_TOKENS = 3000
+_MAX_TOKENS = 6000
 """Each becomes a widget or more; what has more of them is shown as it was written."""
 _PAUSE_S = 0.05
 MAX_CHARS = 40_000

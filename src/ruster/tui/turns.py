@@ -17,6 +17,8 @@ __all__ = ["Aside", "Said", "TurnBlock"]
 
 _ENDS = {"cancelled": "cancelled", "expired": "too old to be answered"}
 _MAX_SAID = 20_000
+_MAX_ANSWERED = 100_000
+_GOES_ON = "[the answer goes on; rusterctl sessions show {} prints all of it]"
 _MAX_THOUGHT = 50_000
 
 
@@ -90,6 +92,7 @@ class TurnBlock(Vertical):
         self._said: set[int | None] = set()
         self._parts: list[Widget] = []
         self._calls: dict[str, Call] = {}
+        self._answered = 0
 
     def compose(self) -> ComposeResult:
         yield from self._parts
@@ -101,8 +104,8 @@ class TurnBlock(Vertical):
                 if seq not in self._said:
                     self._said.add(seq)
                     await self._put(Said(message, source, mode))
-            case events.Response(phase=None, delta=delta, done=done):
-                await self._answer(delta)
+            case events.Response(phase=None, delta=delta, done=done, session_id=session_id):
+                await self._answer(delta, session_id)
                 if done:
                     await self.end("done")
             case events.ThoughtEvent(phase="delta", delta=str(delta)):
@@ -130,8 +133,13 @@ class TurnBlock(Vertical):
         elif how in _ENDS:
             await self._put(Aside(f"[{_ENDS[how]}{' ' if why else ''}{why}]"))
 
-    async def _answer(self, delta: str) -> None:
-        if not delta:
+    async def _answer(self, delta: str, session_id: str) -> None:
+        room = _MAX_ANSWERED - self._answered
+        self._answered += len(delta)
+        if not delta or room < 0:
+            return
+        if len(delta) > room:
+            await self._put(Aside(_GOES_ON.format(session_id)))
             return
         last = self._parts[-1] if self._parts else None
         if isinstance(last, Answer) and not last.full and last.is_mounted:
@@ -159,6 +167,7 @@ class TurnBlock(Vertical):
         gone = [part for part in self._parts if not isinstance(part, Said)]
         self._parts = [part for part in self._parts if isinstance(part, Said)]
         self._calls.clear()
+        self._answered = 0
         for part in gone:
             await part.remove()
         await self._put(Aside(f"[{message}]"))
