@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,14 @@ from tests.e2e.tui import screen_text, sitting, until
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from ruster.core.inference import Content, Thought, ThoughtPhase
+from ruster.core.inference import (
+    Content,
+    InferenceEvent,
+    InferenceRequest,
+    Progress,
+    Thought,
+    ThoughtPhase,
+)
 from ruster.testing import DaemonProcess, RawClient, ScriptedProvider, running_daemon
 from ruster.testing.scripted import Step
 from ruster.tui.app import INTERRUPTED, RusterTui
@@ -24,6 +33,21 @@ from ruster.tui.turns import Said, TurnBlock
 
 _HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold red]wiped[/] &#x1b;[31m &#8238;evil <b>seen</b>"
 _UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Gated(ScriptedProvider):
+    """Says no more after a progress until the gate is opened."""
+
+    def __init__(self, *scripts: Sequence[Step]) -> None:
+        super().__init__(*scripts)
+        self.gate = asyncio.Event()
+
+    async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        async for event in super().stream(request):
+            if isinstance(event, Progress):
+                await self.gate.wait()
+            else:
+                yield event
 
 
 async def _say(pilot: Pilot[int], text: str) -> None:
@@ -58,17 +82,19 @@ async def test_an_answer_streams_as_markdown_with_its_thoughts_folded(folder: Pa
         Thought(ThoughtPhase.DELTA, "let me see"),
         Thought(ThoughtPhase.STOP),
         Content("# Head\n\nSome **bo"),
-        0.2,
+        Progress("the gate", 0, 0),
         Content("ld** text\n\n- one\n"),
         Content("- two\n"),
     ]
+    provider = Gated(script)
     async with (
-        running_daemon(folder, providers={"s": ScriptedProvider(script)}, default_model="s/one"),
+        running_daemon(folder, providers={"s": provider}, default_model="s/one"),
         sitting(folder) as (app, pilot),
     ):
         await pilot.press("h", "i", "alt+enter", "y", "o", "u", "enter")
         await until(pilot, lambda: _answers(app) and "bo" in _answers(app)[0])
         assert app.chat.transcript.running
+        provider.gate.set()
         await until(pilot, lambda: _idle(app, 1))
         assert _answers(app) == ["# Head\n\nSome **bold** text\n\n- one\n- two\n"]
         await until(pilot, lambda: "• two" in screen_text(app))

@@ -9,15 +9,15 @@ from pathlib import Path
 from ruster.client.failures import failure_of
 from ruster.client.lines import encode_command
 from ruster.client.link import LinkLost
-from ruster.protocol.events import ErrorEvent, Event
-from ruster.protocol.parsed import decode_event
+from ruster.protocol.events import ErrorEvent
+from ruster.protocol.parsed import ParsedEvent, decode_event
 
 __all__ = ["approval_events"]
 
 _MAX_LINE_BYTES = 8 << 20
 
 
-async def approval_events(path: Path) -> AsyncGenerator[Event, None]:
+async def approval_events(path: Path) -> AsyncGenerator[ParsedEvent, None]:
     """Iterate over what waits, then what is asked and answered.
 
     Raises LinkLost when there is no daemon or it goes away, and the error it answers with.
@@ -32,7 +32,7 @@ async def approval_events(path: Path) -> AsyncGenerator[Event, None]:
             parsed = decode_event(line)
             if isinstance(parsed.event, ErrorEvent):
                 raise failure_of(parsed)
-            yield parsed.event
+            yield parsed
     except OSError as error:
         raise LinkLost from error
     finally:

@@ -286,8 +286,8 @@ class Client:
         while True:
             with contextlib.suppress(LinkLost):
                 async with contextlib.aclosing(approval_events(self._path)) as told:
-                    async for event in told:
-                        yield event
+                    async for parsed in told:
+                        yield parsed.event
             await asyncio.sleep(_PAUSE_S)
             await self._uplink.link()
 
