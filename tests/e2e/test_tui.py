@@ -214,7 +214,7 @@ async def test_questions_of_other_sessions_are_listed(folder: Path) -> None:
         assert "1 to approve" in shown
         assert "work" in shown
         assert not _UNSAFE.search(shown)
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: _armed(app))
         await pilot.pause()
         assert "rm -r \\x1b[2J" in screen_text(app)

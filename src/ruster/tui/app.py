@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.widgets import ContentSwitcher, Footer, Input, Static, TextArea
+from textual.widgets import ContentSwitcher, Footer, Input, TextArea
 
 from ruster.client import Client
 from ruster.core.errors import SessionError
@@ -24,6 +23,7 @@ from ruster.tui.kanban import BoardPanel
 from ruster.tui.memory import MemoryPanel
 from ruster.tui.sessions import SessionPanel
 from ruster.tui.status import Standing, StatusLine
+from ruster.tui.tabs import PANELS, TabBar
 from ruster.tui.why import why_text
 
 __all__ = ["INTERRUPTED", "RusterTui"]
@@ -32,8 +32,6 @@ INTERRUPTED = 130
 _LOOK_AGAIN_S = 10.0
 _WIDTHS = [(0, "-narrow"), (100, "-wide")]
 """From so many columns on the screen has the class."""
-_PANELS = {"chat": ("F3", "Chat"), "approvals": ("F4", "Approvals"), "jobs": ("F6", "Jobs"),
-           "board": ("F7", "Board"), "memory": ("F8", "Memory")}  # fmt: skip
 _WHEN_ALONE = ("panel", "sessions", "why", "help", "details", "refresh_all", "stop")
 """Actions that wait until no screen lies above the panels."""
 _TELLING = (events.Proactive, events.Response, events.Cancelled, events.ErrorEvent)
@@ -50,9 +48,9 @@ class RusterTui(App[int]):
         Binding("f1", "help", "Help", priority=True),
         Binding("f2", "sessions", "Sessions", show=False, priority=True),
         *(Binding(key.lower(), f"panel('{name}')", title, show=False, priority=True)
-          for name, (key, title) in _PANELS.items()),
+          for name, (key, title) in PANELS.items()),
         *(Binding(key[1:], f"panel('{name}')", title, show=False)
-          for name, (key, title) in _PANELS.items()),
+          for name, (key, title) in PANELS.items()),
         Binding("2", "sessions", "Sessions", show=False),
         Binding("f5", "refresh_all", "Refresh", priority=True),
         Binding("f9", "why", "Why", priority=True),
@@ -75,7 +73,7 @@ class RusterTui(App[int]):
         self.approvals = ApprovalPanel()
         self.asked = Asked(self.desk, self._show_asked)
         self.status = StatusLine()
-        self._tabs = Static(id="tabs", markup=False)
+        self._tabs = TabBar()
         self._panels = ContentSwitcher(initial="chat")
         self._first = (session_id, model)
         self._connected = True
@@ -274,7 +272,7 @@ class RusterTui(App[int]):
         """Draw the bar of panels and how things stand."""
         if not self.is_running or not self.screen_stack:
             return
-        self._tabs.update(Content("  ").join(self._tab_titles()))
+        self._tabs.show(self._panels.current, len(self.asked.waiting))
         used = self.chat.used
         self.status.stand(
             Standing(
@@ -287,15 +285,6 @@ class RusterTui(App[int]):
             )
         )
         self.refresh_bindings()
-
-    def _tab_titles(self) -> list[Content]:
-        titles = [Content.styled("F2 Sessions", "")]
-        for name, (key, title) in _PANELS.items():
-            count = len(self.asked.waiting) if name == "approvals" else 0
-            text = f"{key} {title}{f' ({count})' if count else ''}"
-            here = name == self._panels.current
-            titles.append(Content.styled(text, "bold reverse" if here else ""))
-        return titles
 
     def _tell(self, text: str, is_error: bool) -> None:
         if self.is_running:

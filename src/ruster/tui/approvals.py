@@ -54,8 +54,8 @@ class ApprovalPanel(OptionList):
             self.add_option(Option(_entry(asked), id=asked.approval_id))
         if not waiting:
             self.add_option(Option(row("Nothing waits for approval.", "dim"), disabled=True))
-        elif place is not None:
-            self.highlighted = min(place, len(waiting) - 1)
+        else:
+            self.highlighted = min(place or 0, len(waiting) - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Show the question under the cursor."""
