@@ -26,6 +26,12 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.gateway import (
+    GatewayLink,
+    GatewayTokenAdd,
+    GatewayTokenList,
+    GatewayTokenRevoke,
+)
 from ruster.protocol.commands.job import (
     JobAdd,
     JobCommand,
@@ -127,6 +133,10 @@ __all__ = [
     "Detach",
     "Doctor",
     "EventMode",
+    "GatewayLink",
+    "GatewayTokenAdd",
+    "GatewayTokenList",
+    "GatewayTokenRevoke",
     "History",
     "ImportSource",
     "JobAdd",
@@ -271,6 +281,10 @@ Command = (
     | ServerDetach
     | ServerSend
     | ServerSubscribe
+    | GatewayTokenAdd
+    | GatewayTokenList
+    | GatewayTokenRevoke
+    | GatewayLink
     | Ping
 )
 
@@ -349,6 +363,10 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ServerDetach,
         ServerSend,
         ServerSubscribe,
+        GatewayTokenAdd,
+        GatewayTokenList,
+        GatewayTokenRevoke,
+        GatewayLink,
         Ping,
     )
 }

@@ -31,6 +31,13 @@ from ruster.protocol.events.daemon import (
     ProactiveSummary,
     StatusReport,
 )
+from ruster.protocol.events.gateway import (
+    GatewayLinked,
+    GatewayTokenAdded,
+    GatewayTokenListing,
+    GatewayTokenRevoked,
+    GatewayTokenSummary,
+)
 from ruster.protocol.events.job import (
     JobHistoryPage,
     JobListing,
@@ -154,6 +161,11 @@ __all__ = [
     "DoctorReport",
     "ErrorEvent",
     "Event",
+    "GatewayLinked",
+    "GatewayTokenAdded",
+    "GatewayTokenListing",
+    "GatewayTokenRevoked",
+    "GatewayTokenSummary",
     "HistoryPage",
     "JobHistoryPage",
     "JobListing",
@@ -318,6 +330,10 @@ EVENTS: tuple[type[Event], ...] = (
     ServerReplied,
     ServerSubscribed,
     ServerEvent,
+    GatewayTokenAdded,
+    GatewayTokenListing,
+    GatewayTokenRevoked,
+    GatewayLinked,
     Pong,
 )
 """Every event, in the order of the reference."""
