@@ -18,7 +18,7 @@ from ruster.core.clock import Clock
 from ruster.core.ports import Provider
 from ruster.testing import RawClient, running_daemon
 
-__all__ = ["Opened", "Reply", "opened"]
+__all__ = ["Opened", "Reply", "heard", "opened", "read_reply"]
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Opened:
         reader, writer = await self.connect()
         try:
             writer.write(request)
-            return await read_reply(reader)
+            return await read_reply(reader, bodiless=request.startswith(b"HEAD "))
         finally:
             writer.close()
 
@@ -134,7 +134,7 @@ async def opened(
         yield Opened(daemon, folder / "r.sock", host, int(port), int(ws_port))
 
 
-async def read_reply(reader: asyncio.StreamReader) -> Reply:
+async def read_reply(reader: asyncio.StreamReader, *, bodiless: bool = False) -> Reply:
     """Read one answer, its body as its framing says."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status, *lines = head.strip().split("\r\n")
@@ -143,6 +143,8 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
         int(status.split()[1]), [(name.lower(), value.strip()) for name, _, value in pairs]
     )
     length = reply.header("content-length")
+    if bodiless:
+        return reply
     if length is not None:
         reply.body = await reader.readexactly(int(length))
     elif reply.status not in (101, 304):

@@ -64,7 +64,7 @@ def test_the_help_of_all_commands_imports_nothing_heavy() -> None:
     assert not _HEAVY & set(done.stderr.split())
 
 
-@pytest.mark.parametrize("group", sorted(_GROUPS))
+@pytest.mark.parametrize("group", sorted(name for name, entry in COMMANDS.items() if entry.entries))
 def test_the_help_of_a_group_imports_nothing_heavy(group: str) -> None:
     code = "import atexit, sys; from ruster.cli.main import main; "
     code += "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "

@@ -25,7 +25,10 @@ _UNLESS_GIVEN: _Pairs = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_CLOSE = (b"connection", b"close")
 _BY_STATUS: dict[int, _Pairs] = {
+    400: [_CLOSE],  # where one request ends and the next begins is not certain any more
+    431: [_CLOSE],
     401: [(b"www-authenticate", b"Bearer")],
     429: [(b"retry-after", b"1")],
 }
@@ -86,5 +89,5 @@ class Answering:
         names = {name for name, _ in given}
         pairs = given + _ALWAYS + [it for it in _UNLESS_GIVEN if it[0] not in names]
         if self._body is not None and not self._body.complete:
-            pairs.append((b"connection", b"close"))  # its rest is nobody's next request
+            pairs.append(_CLOSE)  # its rest is nobody's next request
         return pairs

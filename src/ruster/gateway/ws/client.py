@@ -117,3 +117,5 @@ class SocketClient(Intake):
         )
         _log.warning("client dropped", uid=self.uid, code=error.code)
         self.outbox.end(encode_event(error_event(error)))
+        for task in self._running.values():
+            task.cancel()

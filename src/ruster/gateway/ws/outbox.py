@@ -17,6 +17,7 @@ class SocketOutbox:
 
     def __init__(self, limit_bytes: int, overflow: Callable[[], None]) -> None:
         self._limit_bytes = limit_bytes
+        self._easy_bytes = min(_EASY_BYTES, limit_bytes // 4)
         self._overflow = overflow
         self._lines: deque[bytes] = deque()
         self._news = asyncio.Event()
@@ -32,7 +33,7 @@ class SocketOutbox:
         self._lines.append(line)
         self.waiting_bytes += len(line)
         self._news.set()
-        if self.waiting_bytes > _EASY_BYTES:
+        if self.waiting_bytes > self._easy_bytes:
             self._eased.clear()
         if self.waiting_bytes > self._limit_bytes:
             self._overflow()
@@ -63,5 +64,5 @@ class SocketOutbox:
             line = self._lines.popleft()
             await send(line.decode().removesuffix("\n"))
             self.waiting_bytes = max(0, self.waiting_bytes - len(line))
-            if self.waiting_bytes <= _EASY_BYTES:
+            if self.waiting_bytes <= self._easy_bytes:
                 self._eased.set()
