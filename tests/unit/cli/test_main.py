@@ -46,7 +46,7 @@ def test_every_command_has_help(path: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in _paths() if not _is_group(p) and p not in _NO_DAEMON_NEEDED],
+    [p for p in _paths() if not _entry(p).entries and p not in _NO_DAEMON_NEEDED],
     ids=" ".join,
 )
 def test_every_command_takes_json_and_socket(path: list[str]) -> None:
