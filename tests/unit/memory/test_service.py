@@ -19,7 +19,7 @@ from ruster.memory.memories import Memories
 from ruster.memory.service import MemoryService
 from ruster.memory.settings import MemorySettings
 from ruster.testing import ManualClock
-from tests.fakes.vectors import BagOfWords
+from tests.unit.memory.memories import BagOfWords
 
 OWNER = 1000
 
@@ -121,12 +121,12 @@ async def test_what_does_not_fit_is_not_brought(tmp_path: Path, message: str) ->
 
 @pytest.mark.parametrize(
     ("message", "fits"),
-    [("kite anchor barrel wagon ladder bucket", False), ("kite lantern boat pebble", True)],
+    [("kite lantern barrel wagon ladder bucket", False), ("kite lantern boat pebble", True)],
 )
 async def test_what_has_only_little_in_common_by_meaning_is_not_brought(
     tmp_path: Path, message: str, fits: bool
 ) -> None:
-    """One telling word of six is a cosine of a sixth, however a search weighs it."""
+    """Two telling words of six are a cosine of a third at most, however a search weighs it."""
     async with house(tmp_path) as it:
         it.memories.use((BagOfWords(),), None)
         await it.told("lantern boat pebble kite candle meadow", it.scope())
