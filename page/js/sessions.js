@@ -1,0 +1,117 @@
+// The list of conversations at the side.
+
+class SessionList {
+  constructor(desk) {
+    this.desk = desk;
+    this.sessions = new Map();
+    this.touched = remembered.get("touched", {});
+    this.filter = el("input", { type: "search", placeholder: "Search chats", "aria-label": "Search chats", on: { input: () => this.draw(), keydown: (event) => this.filterKey(event) } });
+    this.items = el("ul", { class: "sessions", "aria-label": "Chats" });
+    this.items.addEventListener("keydown", (event) => this.key(event));
+    this.empty = el("p", { class: "hint", hidden: true });
+    this.node = el("div", { class: "session-list" }, el("div", { class: "search" }, icon("search"), this.filter), this.items, this.empty);
+  }
+
+  async refresh() {
+    const { details } = await this.desk.link.ask({ action: "list" });
+    const before = this.sessions;
+    this.sessions = new Map(details.map((info) => [info.session_id, { ...before.get(info.session_id), ...info }]));
+    this.draw();
+  }
+
+  get(id) {
+    return this.sessions.get(id);
+  }
+
+  update(id, change) {
+    const known = this.sessions.get(id) ?? { session_id: id, title: "", model: "", created: new Date().toISOString() };
+    if (Object.entries(change).every(([name, value]) => known[name] === value) && this.sessions.has(id)) return;
+    this.sessions.set(id, { ...known, ...change });
+    this.draw();
+  }
+
+  remove(id) {
+    this.sessions.delete(id);
+    this.draw();
+  }
+
+  touch(id) {
+    this.touched[id] = Date.now();
+    this.touched = Object.fromEntries(Object.entries(this.touched).sort(([, a], [, b]) => b - a).slice(0, 300));
+    remembered.set("touched", this.touched);
+    this.draw();
+  }
+
+  titleOf(id) {
+    return this.sessions.get(id)?.title || id || "New chat";
+  }
+
+  /** Newest first. */
+  get shown() {
+    const time = (info) => this.touched[info.session_id] ?? (Date.parse(info.created) || 0);
+    const wanted = this.filter.value.trim().toLowerCase();
+    return [...this.sessions.values()].filter((info) => `${info.title}\n${info.session_id}`.toLowerCase().includes(wanted)).sort((a, b) => time(b) - time(a));
+  }
+
+  draw() {
+    if (this.drawing) return;
+    this.drawing = true;
+    queueMicrotask(() => {
+      this.drawing = false;
+      this.drawNow();
+    });
+  }
+
+  drawNow() {
+    const focused = this.items.contains(document.activeElement) ? document.activeElement.closest("li").dataset.session : null;
+    const shown = this.shown;
+    this.items.replaceChildren(...shown.slice(0, 300).map((info) => this.item(info)));
+    this.empty.hidden = shown.length > 0;
+    this.empty.textContent = this.filter.value ? "No chat has that in its name." : "Your chats will be listed here.";
+    const stop = this.items.querySelector("[aria-current]") ?? this.items.querySelector(".open");
+    if (stop) stop.tabIndex = 0;
+    if (focused) this.items.querySelector(`[data-session="${CSS.escape(focused)}"] .open`)?.focus();
+  }
+
+  item({ session_id: id, title, running, unread, asks }) {
+    const current = id === this.desk.current;
+    const name = title || id;
+    const mark = asks ? ["asks", "needs your approval"] : running ? ["running", "is answering"] : unread ? ["unread", "has something new"] : null;
+    return el("li", { data: { session: id }, class: current ? "current" : null },
+      el("button", { type: "button", class: "open", tabindex: -1, "aria-current": current ? "page" : null, title: name, on: { click: () => this.desk.open(id) } },
+        el("span", { class: "name", dir: "auto" }, name), mark && el("span", { class: `mark ${mark[0]}`, role: "img", "aria-label": mark[1] })),
+      el("span", { class: "tools" },
+        this.tool("edit", `Rename ${name}`, () => this.desk.rename(id)), this.tool("trash", `Delete ${name}`, () => this.desk.remove(id))));
+  }
+
+  tool(name, label, onclick) {
+    const button = iconButton(name, label, onclick);
+    button.tabIndex = -1;
+    return button;
+  }
+
+  /** One stop for Tab; arrows within, F2 renames, Delete deletes. */
+  key(event) {
+    const item = event.target.closest("li");
+    if (!item) return;
+    const all = [...this.items.children];
+    const at = all.indexOf(item);
+    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 };
+    if (event.key in moves && !event.altKey) {
+      event.preventDefault();
+      if (event.key === "ArrowUp" && at === 0) return this.filter.focus();
+      all[Math.max(0, Math.min(all.length - 1, moves[event.key]))].querySelector(".open").focus();
+    } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+      const buttons = [...item.querySelectorAll("button")];
+      buttons[buttons.indexOf(document.activeElement) + (event.key === "ArrowRight" ? 1 : -1)]?.focus();
+    } else if (event.key === "F2") this.desk.rename(item.dataset.session);
+    else if (event.key === "Delete") this.desk.remove(item.dataset.session);
+  }
+
+  filterKey(event) {
+    if (event.key === "ArrowDown" || event.key === "Enter") {
+      event.preventDefault();
+      this.items.querySelector(".open")?.focus();
+    }
+  }
+}

@@ -1,0 +1,313 @@
+// One turn on the page: what was said, and the answer with its thoughts, tools and questions.
+
+const ATTACHED = /(?:^|\n\n)File: ([^\n]+) \(([^()\n]+)\)\n(`{3,})[^\n]*\n([^]*?)\n\3(?=\n\n|$)/g;
+
+/** Show what a person said: as typed, with attached files folded. */
+function spokenText(text) {
+  const parts = el("div", { class: "spoken", dir: "auto" });
+  const files = el("div", { class: "files" });
+  let from = 0;
+  for (const found of text.matchAll(ATTACHED)) {
+    parts.append(text.slice(from, found.index));
+    from = found.index + found[0].length;
+    files.append(el("details", { class: "fold" }, el("summary", {}, icon("clip"), el("span", {}, revealed(found[1])), el("small", {}, found[2])), el("pre", { tabindex: 0 }, revealed(found[4]))));
+  }
+  const rest = text.slice(from);
+  if (rest.length > 6000) parts.append(rest.slice(0, 6000), el("details", { class: "rest" }, el("summary", {}, `Show ${sizeWords(rest.length - 6000)} more`), rest.slice(6000)));
+  else parts.append(rest);
+  if (files.childElementCount) parts.append(files);
+  return parts;
+}
+
+const pretty = (value) => JSON.stringify(value, null, 2) ?? "";
+
+class TurnView {
+  /** `desk` is what its buttons work on: why, ask again, edit, approve. */
+  constructor(id, desk) {
+    this.id = id;
+    this.desk = desk;
+    this.said = el("div", { class: "said" });
+    this.parts = el("div", { class: "parts" });
+    this.foot = el("footer", { class: "foot" });
+    this.phase = el("p", { class: "phase", hidden: true }, el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")), el("span", {}));
+    this.answer = el("div", { class: "answer" }, this.parts, this.phase, this.foot);
+    this.node = el("article", { class: "turn", "aria-label": "Turn" }, this.said, this.answer);
+    this.messages = [];
+    this.texts = [];
+    this.calls = new Map();
+    this.approvals = new Map();
+    this.usage = { prompt: 0, completion: 0, ms: 0 };
+    this.ended = false;
+    this.answer.hidden = true;
+  }
+
+  // What comes in
+
+  addSaid(message, { time = null, source = null, steer = false } = {}) {
+    if (this.messages.length) this.answer.hidden = false;
+    const bubble = el("div", { class: "bubble" }, source && el("p", { class: "source" }, icon("bell"), `From ${source}`), spokenText(message));
+    const tools = el("div", { class: "tools" }, time && el("time", { datetime: time }, timeWords(time)), copyButton(() => message, "Copy the message"), !source && iconButton("edit", "Edit and send again", () => this.desk.edit(message), { keys: "↑" }));
+    const line = el("div", { class: "line" }, el("h3", { class: "offscreen" }, source ? `${source} said` : "You said"), bubble, tools);
+    // What is said in the middle of an answer stands where it was said.
+    if (steer && this.messages.length) this.put(line);
+    else this.said.append(line);
+    this.messages.push(message);
+  }
+
+  take(event) {
+    this.answer.hidden = false;
+    const taken = this[`on_${event.event}`];
+    if (taken) taken.call(this, event);
+    else return false;
+    return true;
+  }
+
+  on_response({ delta, done, phase, reason }) {
+    if (phase) return this.setPhase(delta.replace(/\.+$/, ""));
+    if (delta) {
+      this.closeThought();
+      this.setPhase(null);
+      this.openText().append(delta);
+    }
+    if (!done) return;
+    if (reason === "length") this.note("The model came to the end of what it may say in one answer.", "warn");
+    this.end("done");
+  }
+
+  on_thought({ phase, delta }) {
+    if (phase === "stop") return this.closeThought();
+    this.setPhase(null);
+    if (!this.thought) this.openThought();
+    if (delta) this.thought.text.append(delta);
+  }
+
+  on_tool_call({ call_id, tool, arguments: given, phase, result_preview, failed }) {
+    this.setPhase(null);
+    this.closeThought();
+    let call = this.calls.get(call_id);
+    if (!call) {
+      call = this.addCall(tool, given);
+      this.calls.set(call_id, call);
+    }
+    if (phase === "end") this.endCall(call, result_preview ?? "", Boolean(failed));
+  }
+
+  on_skill_used({ skill, result }) {
+    this.put(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill), el("small", {}, result)));
+  }
+
+  on_question({ question }) {
+    const view = this.markdown(question);
+    this.put(el("section", { class: "card ask", "aria-label": "Question" }, el("p", { class: "card-head" }, icon("help"), "Your answer is needed"), view.node, el("p", { class: "hint" }, "Write the answer below.")));
+    announce(`Question: ${question}`, true);
+    this.setPhase("Waiting for your answer");
+  }
+
+  on_approval_required(asked) {
+    if (this.approvals.has(asked.approval_id)) return;
+    this.setPhase("Waiting for your approval");
+    const card = this.desk.waiting.card(asked);
+    this.approvals.set(asked.approval_id, card);
+    this.put(card.node);
+  }
+
+  on_approval_resolved({ approval_id, state, by, scope, reason }) {
+    this.setPhase(null);
+    this.approvals.get(approval_id)?.resolve({ state, by, scope, reason });
+  }
+
+  on_usage({ model, prompt_tokens, completion_tokens, total_ms }) {
+    this.model = model;
+    this.usage.prompt += prompt_tokens;
+    this.usage.completion += completion_tokens;
+    this.usage.ms += total_ms;
+    if (this.ended) this.drawFoot();
+  }
+
+  on_progress({ what, current, total, unit }) {
+    if (!this.progress) {
+      this.progress = progressBar();
+      this.put(this.progress.node);
+    }
+    this.progress.show(what, current, total, unit);
+  }
+
+  on_notice({ message }) {
+    this.note(message, "info");
+  }
+
+  on_cancelled({ reason }) {
+    this.note(reason === "interrupt" ? "Ended by the next message." : "Stopped.", "warn");
+    this.end("cancelled");
+  }
+
+  on_error({ error }) {
+    this.note(error, "error");
+    this.end("error");
+  }
+
+  // Parts
+
+  put(node) {
+    this.text = null;
+    this.parts.append(node);
+  }
+
+  markdown(text) {
+    const view = new MarkdownView();
+    view.append(text);
+    view.finish();
+    return view;
+  }
+
+  openText() {
+    if (this.text) return this.text;
+    const text = new MarkdownView();
+    text.onDraw = () => this.desk.reading.grown();
+    if (!this.replayed) text.onBlock = (words) => announce(words);
+    this.put(text.node);
+    this.texts.push(text);
+    this.text = text;
+    return text;
+  }
+
+  openThought() {
+    const text = new MarkdownView();
+    text.onDraw = () => this.desk.reading.grown();
+    const label = el("span", {}, "Thinking");
+    const node = el("details", { class: "fold thought busy", open: this.desk.reading.thoughts }, el("summary", {}, icon("thought"), label), text.node);
+    this.put(node);
+    this.thought = { text, node, label, began: Date.now() };
+  }
+
+  closeThought() {
+    if (!this.thought) return;
+    const { text, node, label, began } = this.thought;
+    text.finish();
+    node.classList.remove("busy");
+    const ms = Date.now() - began;
+    label.textContent = this.replayed || ms < 1000 ? "Thoughts" : `Thought for ${durationWords(ms)}`;
+    this.thought = null;
+  }
+
+  addCall(tool, given) {
+    const state = el("small", { class: "state" }, "running");
+    const brief = Object.values(given ?? {}).find((value) => typeof value === "string" || typeof value === "number");
+    const body = el("div", { class: "fold-body" }, el("h4", {}, "Arguments"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(pretty(given))));
+    const node = el("details", { class: "fold call busy" }, el("summary", {}, icon("tool"), el("code", {}, revealed(tool)), el("span", { class: "brief" }, brief === undefined ? "" : revealed(String(brief).slice(0, 200))), state), body);
+    this.put(node);
+    return { node, state, body };
+  }
+
+  endCall({ node, state, body }, result, failed) {
+    node.classList.remove("busy");
+    node.classList.toggle("failed", failed);
+    state.textContent = failed ? "failed" : "done";
+    body.append(el("h4", {}, "Result"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(result || "(nothing)")));
+  }
+
+  note(words, kind) {
+    this.put(el("p", { class: `note ${kind}`, role: kind === "error" && !this.replayed ? "alert" : null }, words));
+  }
+
+  setPhase(words) {
+    this.phase.hidden = !words || this.ended;
+    if (words) this.phase.lastChild.textContent = words;
+  }
+
+  // The end
+
+  end(kind) {
+    this.closeThought();
+    this.ended = true;
+    this.endKind = kind;
+    this.setPhase(null);
+    this.progress?.node.remove();
+    for (const text of this.texts) {
+      text.finish();
+      text.onBlock = null;
+    }
+    for (const call of this.calls.values()) {
+      if (call.node.classList.contains("busy")) {
+        call.node.classList.remove("busy");
+        call.state.textContent = "ended";
+      }
+    }
+    for (const card of this.approvals.values()) card.resolve({ state: "withdrawn" });
+    this.drawFoot();
+  }
+
+  drawFoot() {
+    const { prompt, completion, ms } = this.usage;
+    const facts = [this.model, prompt || completion ? `${prompt.toLocaleString("en")} → ${completion.toLocaleString("en")} tokens` : null, ms ? durationWords(ms) : null].filter(Boolean);
+    const answer = () => this.texts.map((text) => text.text).join("\n\n");
+    this.foot.replaceChildren(
+      el("span", { class: "actions" },
+        answer() ? copyButton(answer, "Copy the answer") : "",
+        iconButton("why", "Why this answer?", () => this.desk.why(this.id), { keys: "Alt+W" }),
+        iconButton("again", "Ask again", () => this.desk.again(this.messages.join("\n\n"))),
+      ),
+      el("span", { class: "facts" }, facts.join(" · ")),
+    );
+  }
+
+  /** Build a turn that has ended from its records in the history. */
+  static fromRecords(id, records, desk) {
+    const turn = new TurnView(id, desk);
+    turn.replayed = true;
+    for (const record of records) turn.takeRecord(record);
+    return turn;
+  }
+
+  takeRecord(record) {
+    const { role, content } = record;
+    if (role === "user") this.addSaid(content, { time: record.timestamp, source: record.source, steer: record.mode === "steer" });
+    if (role === "note" && record.restarted) this.take({ event: "notice", message: "Begun anew after a stop." });
+    if (role === "tool") {
+      const call = this.calls.get(record.tool_call_id);
+      if (call) this.endCall(call, content, false);
+    }
+    if (role !== "assistant") return;
+    this.answer.hidden = false;
+    if (record.end) (record.skills ?? []).forEach((skill) => this.parts.prepend(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill))));
+    if (content) this.openText().append(content);
+    for (const call of record.tool_calls ?? []) this.calls.set(call.id, this.addCall(call.name, call.arguments));
+    if (record.end) this.endFromRecord(record);
+  }
+
+  endFromRecord({ end, model, error, why = {} }) {
+    this.model = model;
+    this.usage = { prompt: why.prompt_tokens ?? 0, completion: why.completion_tokens ?? 0, ms: why.total_ms ?? 0 };
+    if (end === "cancelled") this.note("Stopped.", "warn");
+    if (error) this.note(error.message, "error");
+    this.end(end);
+  }
+}
+
+/** What the agent said unasked. */
+function proactiveView({ message, source, time }) {
+  const view = new MarkdownView();
+  view.append(message);
+  view.finish();
+  return el("article", { class: "proactive", "aria-label": "Unasked message" },
+    el("p", { class: "card-head" }, icon("bell"), el("span", {}, source ? `Unasked, from ${source}` : "Unasked"), time && el("time", { datetime: time }, timeWords(time))),
+    view.node);
+}
+
+function progressBar() {
+  const bar = el("progress", { "aria-label": "Progress" });
+  const words = el("span", {});
+  const amount = el("small", {});
+  return {
+    node: el("div", { class: "progress" }, el("p", {}, words, amount), bar),
+    show(what, current, total, unit) {
+      const word = (value) => (unit ? `${value.toLocaleString("en")} ${unit}` : sizeWords(value));
+      words.textContent = what;
+      amount.textContent = total ? `${word(current)} of ${word(total)} · ${Math.floor((100 * current) / total)} %` : word(current);
+      if (total) {
+        bar.max = total;
+        bar.value = Math.min(current, total);
+      } else bar.removeAttribute("value");
+    },
+  };
+}
