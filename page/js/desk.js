@@ -38,6 +38,7 @@ class Desk {
     this.titleButton = iconButton("edit", "Rename this chat", () => this.current && this.rename(this.current));
     this.connection = el("p", { class: "connection", role: "status" });
     this.toasts = el("div", { class: "toasts", role: "status" });
+    this.version = el("small", {});
     this.side = this.buildSide();
     const head = el("header", { class: "head" }, iconButton("menu", "Chats", () => this.toggleSide(), { kind: "quiet menu" }),
       el("div", { class: "heading" }, this.title, this.titleButton), el("div", { class: "head-tools" }, this.reading.thoughtsButton, this.models.node));
@@ -48,16 +49,17 @@ class Desk {
   }
 
   buildSide() {
-    const open = (name, label, panel) => iconButton(name, label, panel);
+    const open = (name, label, panel) => iconButton(name, label, panel, { shown: true });
     return el("aside", { class: "side", id: "side", "aria-label": "Chats" },
       el("div", { class: "brand" }, brandMark(), el("span", {}, "ruster"), iconButton("close", "Close the list", () => this.toggleSide(false), { kind: "quiet close-side" })),
       iconButton("plus", "New chat", () => this.newChat(), { shown: true, keys: "Alt+N", kind: "new" }), this.sessions.node,
-      el("div", { class: "side-foot" }, open("clock", "Reminders", () => remindersPanel(this)), open("memory", "Memory", () => memoryPanel(this.link)), open("models", "Local models", () => modelsPanel(this)), el("span", { class: "gap" }), this.reading.themeButton, iconButton("help", "Keyboard shortcuts", () => this.showShortcuts(), { keys: "?" })));
+      el("div", { class: "side-places" }, open("clock", "Reminders", () => remindersPanel(this)), open("memory", "Memory", () => memoryPanel(this.link)), open("models", "Local models", () => modelsPanel(this))),
+      el("div", { class: "side-foot" }, this.version, this.reading.themeButton, iconButton("help", "Keyboard shortcuts", () => this.showShortcuts(), { keys: "?" })));
   }
 
   showEmpty() {
     const ideas = SUGGESTIONS.map((words) => el("button", { type: "button", class: "button idea", on: { click: () => this.composer.set(words) } }, words));
-    this.reading.show(el("div", { class: "empty" }, brandMark(), el("h2", {}, "What shall we do?"), el("p", {}, "Everything stays on this machine unless you choose a model that does not."), el("div", { class: "ideas" }, ideas)));
+    this.reading.show(el("div", { class: "empty" }, brandMark(), el("h2", {}, "What shall we do?"), el("p", {}, "An agent of your own, on this machine. Ask something, or hand something over."), el("div", { class: "ideas" }, ideas)));
   }
 
   toast(words, kind = "notice") {
@@ -78,6 +80,11 @@ class Desk {
     this.showPending();
   }
 
+  showStatus(status) {
+    this.status = status;
+    this.version.textContent = status.version;
+  }
+
   problem(failure) {
     if (failure.code !== "offline") this.toast(failure.message, "error");
   }
@@ -96,7 +103,7 @@ class Desk {
     this.followed.clear();
     this.waiting.watch();
     this.models.load();
-    this.link.ask({ action: "status" }).then((status) => { this.status = status; }, () => {});
+    this.link.ask({ action: "status" }).then((status) => this.showStatus(status), () => {});
     await this.sessions.refresh();
     if (this.wanted && this.sessions.get(this.wanted)) await this.show(this.wanted);
     else if (this.conversation && (!this.conversation.ready || !(await this.resume()))) await this.show(this.current);

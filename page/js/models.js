@@ -37,13 +37,7 @@ class ModelChoice {
     const { current, sessions } = this.desk;
     const chosen = (current ? sessions.get(current)?.model : this.next) || this.preset || "";
     const names = [...new Set([...(chosen ? [chosen] : []), ...this.names])];
-    const groups = new Map();
-    for (const name of names) {
-      const [provider] = name.split("/", 1);
-      groups.set(provider, [...(groups.get(provider) ?? []), name]);
-    }
-    this.node.replaceChildren(...[...groups].map(([provider, members]) =>
-      el("optgroup", { label: provider }, members.map((name) => el("option", { value: name }, name.slice(provider.length + 1) || name)))));
+    this.node.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
     this.node.disabled = !names.length;
     if (chosen) this.node.value = chosen;
     this.node.title = chosen ? `${chosen} (Alt+M)` : "Model (Alt+M)";

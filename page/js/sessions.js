@@ -9,7 +9,7 @@ class SessionList {
     this.items = el("ul", { class: "sessions", "aria-label": "Chats" });
     this.items.addEventListener("keydown", (event) => this.key(event));
     this.empty = el("p", { class: "hint", hidden: true });
-    this.node = el("div", { class: "session-list" }, el("div", { class: "search" }, icon("search"), this.filter), this.items, this.empty);
+    this.node = el("div", { class: "session-list" }, el("div", { class: "search" }, icon("search"), this.filter), this.empty, this.items);
   }
 
   async refresh() {

@@ -199,11 +199,16 @@ class TurnView {
     return { node, state, body };
   }
 
-  endCall({ node, state, body }, result, failed) {
-    node.classList.remove("busy");
-    node.classList.toggle("failed", failed);
+  endCall(call, result, failed) {
+    call.ended = true;
+    call.node.classList.remove("busy");
+    this.markCall(call, failed);
+    call.body.append(el("h4", {}, "Result"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(result || "(nothing)")));
+  }
+
+  markCall({ node, state }, failed) {
+    node.classList.toggle("failed", Boolean(failed));
     state.textContent = failed ? "failed" : "done";
-    body.append(el("h4", {}, "Result"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(result || "(nothing)")));
   }
 
   note(words, kind) {
@@ -278,6 +283,9 @@ class TurnView {
   endFromRecord({ end, model, error, why = {} }) {
     this.model = model;
     this.usage = { prompt: why.prompt_tokens ?? 0, completion: why.completion_tokens ?? 0, ms: why.total_ms ?? 0 };
+    // The account says which calls failed; it counts calls in their order.
+    const calls = [...this.calls.values()];
+    if (calls.length === why.tools?.length) calls.forEach((call, index) => call.ended && this.markCall(call, why.tools[index].failed));
     if (end === "cancelled") this.note("Stopped.", "warn");
     if (error) this.note(error.message, "error");
     this.end(end);

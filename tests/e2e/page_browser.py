@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,10 +13,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, async_playwright
 from tests.fakes.page_bridge import PageBridge
 
-from ruster.core.ports import Provider
+from ruster.app import Daemon
+from ruster.core.clock import Clock
+from ruster.core.inference import Content, InferenceEvent, InferenceRequest, ProcessStart, Complete, Usage
+from ruster.core.ports import ModelInfo, Provider
 from ruster.testing import running_daemon
 
-__all__ = ["CHROMIUM", "Visit", "browser", "serious", "visiting"]
+__all__ = ["CHROMIUM", "HeldProvider", "Visit", "browser", "serious", "visiting"]
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 _ARGUMENTS = [
@@ -24,12 +28,40 @@ _ARGUMENTS = [
 ]
 
 
+class HeldProvider:
+    """Says ``before``, waits for ``release``, then says ``after``."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self.release = asyncio.Event()
+        self.asked = 0
+        self._before, self._after = before, after
+
+    async def stream(self, request: InferenceRequest) -> AsyncIterator[InferenceEvent]:
+        self.asked += 1
+        yield ProcessStart()
+        yield Content(self._before)
+        await self.release.wait()
+        yield Content(self._after)
+        yield Usage(prompt=12, completion=3)
+        yield Complete()
+
+    async def models(self) -> list[ModelInfo]:
+        return [ModelInfo("held/any")]
+
+    async def context_size(self, model: str) -> int | None:
+        return None
+
+    async def aclose(self) -> None:
+        return
+
+
 class Visit:
     """A page with what went wrong on it, in words for its parts."""
 
-    def __init__(self, page: Page, bridge: PageBridge) -> None:
+    def __init__(self, page: Page, bridge: PageBridge, daemon: Daemon) -> None:
         self.page = page
         self.bridge = bridge
+        self.daemon = daemon
         self.problems: list[str] = []
         page.on("console", lambda it: self._note(it.type, it.text))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
@@ -91,11 +123,12 @@ async def visiting(
     width: int = 1280,
     height: int = 800,
     theme: Any = "dark",
+    clock: Clock | None = None,
     **settings: str,
 ) -> AsyncIterator[Visit]:
     """Run a daemon, the bridge and a browser, and open a page; a problem on it fails the test."""
     async with (
-        running_daemon(folder, providers=providers, **settings),
+        running_daemon(folder, providers=providers, clock=clock, **settings) as daemon,
         PageBridge(folder / "r.sock") as bridge,
         browser() as launched,
     ):
@@ -103,7 +136,7 @@ async def visiting(
             viewport={"width": width, "height": height}, color_scheme=theme
         )
         context.set_default_timeout(15_000)
-        visit = Visit(await context.new_page(), bridge)
+        visit = Visit(await context.new_page(), bridge, daemon)
         yield visit
         await context.close()
         assert visit.problems == []
