@@ -116,11 +116,15 @@ function remindersOf(desk, jobs, redraw) {
       desk.toast(failure.message, "error");
     }
   };
+  const listOf = (some) => el("ul", { class: "plain-list" }, some.map((job) => reminderItem(desk, job, act)));
+  const own = jobs.filter((job) => job.made_by !== "ruster");
+  const upkeep = jobs.filter((job) => job.made_by === "ruster");
   const input = el("input", { type: "text", maxlength: 1000, placeholder: "remind me in 20 minutes to take out the cake", "aria-label": "New reminder" });
   const add = () => input.value.trim() && act({ action: "job_add", session_id: desk.current, reminder: input.value.trim() }, "job");
   return [
     desk.current ? el("form", { class: "inline-form", on: { submit: (event) => { event.preventDefault(); add(); } } }, input, el("button", { type: "submit", class: "button primary" }, "Add")) : el("p", { class: "hint" }, "Open a chat to add a reminder to it."),
-    jobs.length ? el("ul", { class: "plain-list" }, jobs.map((job) => reminderItem(desk, job, act))) : el("p", { class: "hint" }, "Nothing is planned."),
+    own.length ? listOf(own) : el("p", { class: "hint" }, "Nothing is planned."),
+    upkeep.length ? el("details", { class: "fold" }, el("summary", {}, icon("tool"), `Upkeep by ruster itself (${upkeep.length})`), listOf(upkeep)) : "",
   ];
 }
 
@@ -128,7 +132,7 @@ function reminderItem(desk, job, act) {
   const name = job.title || job.do?.say?.message || job.do?.prompt?.message || job.job_id;
   const facts = [job.when, job.enabled ? job.due && `next ${timeWords(job.due)}` : "switched off", job.session_id && `in ${desk.sessions.titleOf(job.session_id)}`, job.last && `last: ${job.last.outcome}`];
   return el("li", { class: "reminder" }, el("div", {}, el("p", { dir: "auto" }, name), el("p", { class: "hint" }, facts.filter(Boolean).join(" · "))),
-    iconButton("trash", `Remove ${name}`, () => act({ action: "job_remove", job_id: job.job_id }, "job_removed")));
+    job.made_by === "ruster" ? "" : iconButton("trash", `Remove ${name}`, () => act({ action: "job_remove", job_id: job.job_id }, "job_removed")));
 }
 
 // Memory

@@ -202,7 +202,7 @@ async def test_a_long_chat_shows_its_end_and_more_when_asked(folder: Path) -> No
             before = await visit.turns.count()
             await earlier.click()
             await expect(visit.turns).not_to_have_count(before)
-        shown = await visit.page.locator(".turn .spoken").all_inner_texts()
+        shown = await visit.page.locator(".turn .spoken").all_text_contents()
         assert shown == [f"number {number}" for number in range(70)]
 
 
