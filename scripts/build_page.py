@@ -48,7 +48,9 @@ def joined(sources: Path = SOURCES) -> str:
             raise ValueError(f"a source holds {end!r}, at which a browser would stop reading")
     if page.count(_STYLE) != 1 or page.count(_SCRIPT) != 1:
         raise ValueError("page.html needs one place for the style and one for the script")
-    return page.replace(_STYLE, style).replace(_SCRIPT, f'\n"use strict";\n(() => {{\n{script}}})();\n')
+    return page.replace(_STYLE, style).replace(
+        _SCRIPT, f'\n"use strict";\n(() => {{\n{script}}})();\n'
+    )
 
 
 def _read(path: Path) -> str:

@@ -50,6 +50,7 @@ class ApprovalCard {
 
   async send(command) {
     if (this.resolved) return;
+    this.held = this.node.contains(document.activeElement); // a disabled button loses the focus
     this.setBusy(true);
     try {
       const { state, scope } = await this.answer(command);
@@ -74,7 +75,7 @@ class ApprovalCard {
     if (this.resolved) return;
     this.resolved = true;
     clearInterval(this.ticking);
-    const held = this.node.contains(document.activeElement);
+    const held = this.held || this.node.contains(document.activeElement);
     const reach = { session: " in this chat", always: ", from now on" }[scope] ?? "";
     const words = `${STATES[state] ?? state}${reach}${by && state !== "withdrawn" ? ` by ${by}` : ""}${reason ? `: ${reason}` : ""}`;
     this.node.classList.add("resolved", `was-${state}`);

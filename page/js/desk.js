@@ -7,6 +7,7 @@ class Desk {
     this.current = null; // the open session; null for a chat that is not begun
     this.conversation = null;
     this.followed = new Set(); // sessions this connection is attached to
+    this.underway = new Set(); // ids of messages that this connection was given
     this.link = new Link({ onEvent: (event) => this.take(event), onState: (state) => this.linkChanged(state) });
     this.outbox = new Outbox(() => this.showPending());
     this.sessions = new SessionList(this);
@@ -101,6 +102,7 @@ class Desk {
   async connected() {
     if (this.lockedDialog?.open) this.lockedDialog.close();
     this.followed.clear();
+    this.underway.clear();
     this.waiting.watch();
     this.models.load();
     this.link.ask({ action: "status" }).then((status) => this.showStatus(status), () => {});
@@ -153,6 +155,8 @@ class Desk {
   }
 
   async post({ id, session, message, mode, create }) {
+    if (this.underway.has(id)) return;
+    this.underway.add(id);
     try {
       if (create && !this.followed.has(session)) {
         this.followed.add(session);
@@ -236,6 +240,7 @@ class Desk {
     if (name === "deleted") return this.deleted(session);
     if (!session) {
       if (name === "notice") this.toast(event.message, "notice");
+      if (name === "error" && event.id === undefined) this.toast(event.error, "error");
       return;
     }
     if (!LIVE.has(name)) return;
@@ -263,7 +268,10 @@ class Desk {
 
   open(id) {
     this.toggleSide(false);
-    this.show(id).catch((failure) => this.problem(failure));
+    this.show(id).catch((failure) => {
+      this.problem(failure);
+      if (failure.code === "session_not_found") this.deleted(id);
+    });
   }
 
   async show(id) {

@@ -9,7 +9,8 @@ function openDialog(kind, title, body, onClose = () => {}) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    if (before?.isConnected && before !== document.body) before.focus();
+    else document.querySelector(".composer textarea").focus();
     onClose();
   });
   document.body.append(dialog);

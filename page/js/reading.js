@@ -14,14 +14,16 @@ class Reading {
     this.stage = el("div", { class: "stage" }, this.scroller, this.latest);
     this.thoughtsButton = el("button", { type: "button", class: "button toggle", "aria-label": "Show thoughts", "aria-pressed": String(this.thoughts), title: "Show thoughts (Alt+T)", on: { click: () => this.toggleThoughts() } }, icon("thought"), el("span", {}, "Thoughts"));
     this.themeButton = iconButton("sun", "Light or dark", () => this.toggleTheme());
-    // A smaller window (a keyboard comes up) must not hide the end.
-    new ResizeObserver(() => this.sticky && this.toBottom()).observe(this.scroller);
+    // A smaller window (a keyboard comes up), or content that grows late, must not hide the end.
+    this.sizes = new ResizeObserver(() => this.sticky && this.toBottom());
     this.applyTheme();
     dark.addEventListener("change", () => this.applyTheme());
   }
 
   show(...nodes) {
     this.scroller.replaceChildren(...nodes);
+    this.sizes.disconnect();
+    for (const node of [this.scroller, ...nodes]) this.sizes.observe(node);
     this.latest.hidden = true;
     this.sticky = true;
   }

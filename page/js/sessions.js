@@ -1,9 +1,12 @@
 // The list of conversations at the side.
 
+const MAX_LISTED = 300;
+
 class SessionList {
   constructor(desk) {
     this.desk = desk;
     this.sessions = new Map();
+    this.drawn = new Map();
     this.touched = remembered.get("touched", {});
     this.filter = el("input", { type: "search", placeholder: "Search chats", "aria-label": "Search chats", on: { input: () => this.draw(), keydown: (event) => this.filterKey(event) } });
     this.items = el("ul", { class: "sessions", "aria-label": "Chats" });
@@ -63,14 +66,28 @@ class SessionList {
   }
 
   drawNow() {
-    const focused = this.items.contains(document.activeElement) ? document.activeElement.closest("li").dataset.session : null;
-    const shown = this.shown;
-    this.items.replaceChildren(...shown.slice(0, 300).map((info) => this.item(info)));
+    const focused = this.items.contains(document.activeElement) ? document.activeElement : null;
+    const place = focused && [focused.closest("li").dataset.session, [...focused.closest("li").querySelectorAll("button")].indexOf(focused)];
+    const shown = this.shown.slice(0, MAX_LISTED);
+    const drawn = new Map(shown.map((info) => [info.session_id, this.drawnItem(info)]));
+    this.drawn = drawn;
+    const nodes = [...drawn.values()].map(({ node }) => node);
+    // What stands where it stood is left alone: moving it would take the focus from it.
+    if (nodes.length !== this.items.childElementCount || nodes.some((node, index) => node !== this.items.children[index])) this.items.replaceChildren(...nodes);
     this.empty.hidden = shown.length > 0;
     this.empty.textContent = this.filter.value ? "No chat has that in its name." : "Your chats will be listed here.";
     const stop = this.items.querySelector("[aria-current]") ?? this.items.querySelector(".open");
+    for (const node of nodes) node.querySelector(".open").tabIndex = -1;
     if (stop) stop.tabIndex = 0;
-    if (focused) this.items.querySelector(`[data-session="${CSS.escape(focused)}"] .open`)?.focus();
+    if (focused && document.activeElement !== focused) drawn.get(place[0])?.node.querySelectorAll("button")[place[1]]?.focus();
+  }
+
+  /** Return the item as it was drawn before, or anew if something about it has changed. */
+  drawnItem(info) {
+    const { session_id: id, title, running, unread, asks } = info;
+    const looks = JSON.stringify([id === this.desk.current, title, running, unread, asks]);
+    const before = this.drawn.get(id);
+    return before?.looks === looks ? before : { looks, node: this.item(info) };
   }
 
   item({ session_id: id, title, running, unread, asks }) {

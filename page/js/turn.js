@@ -34,7 +34,8 @@ class TurnView {
     this.node = el("article", { class: "turn", "aria-label": "Turn" }, this.said, this.answer);
     this.messages = [];
     this.texts = [];
-    this.calls = new Map();
+    this.calls = new Map(); // by id, the last of that id
+    this.allCalls = [];
     this.approvals = new Map();
     this.usage = { prompt: 0, completion: 0, ms: 0 };
     this.ended = false;
@@ -85,10 +86,8 @@ class TurnView {
     this.setPhase(null);
     this.closeThought();
     let call = this.calls.get(call_id);
-    if (!call) {
-      call = this.addCall(tool, given);
-      this.calls.set(call_id, call);
-    }
+    // Some models begin to number their calls anew at each step.
+    if (!call || (phase === "start" && call.ended)) call = this.addCall(call_id, tool, given);
     if (phase === "end") this.endCall(call, result_preview ?? "", Boolean(failed));
   }
 
@@ -190,13 +189,16 @@ class TurnView {
     this.thought = null;
   }
 
-  addCall(tool, given) {
+  addCall(id, tool, given) {
     const state = el("small", { class: "state" }, "running");
     const brief = Object.values(given ?? {}).find((value) => typeof value === "string" || typeof value === "number");
     const body = el("div", { class: "fold-body" }, el("h4", {}, "Arguments"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(pretty(given))));
     const node = el("details", { class: "fold call busy" }, el("summary", {}, icon("tool"), el("code", {}, revealed(tool)), el("span", { class: "brief" }, brief === undefined ? "" : revealed(String(brief).slice(0, 200))), state), body);
     this.put(node);
-    return { node, state, body };
+    const call = { node, state, body, ended: false };
+    this.calls.set(id, call);
+    this.allCalls.push(call);
+    return call;
   }
 
   endCall(call, result, failed) {
@@ -232,7 +234,7 @@ class TurnView {
       text.finish();
       text.onBlock = null;
     }
-    for (const call of this.calls.values()) {
+    for (const call of this.allCalls) {
       if (call.node.classList.contains("busy")) {
         call.node.classList.remove("busy");
         call.state.textContent = "ended";
@@ -276,7 +278,7 @@ class TurnView {
     this.answer.hidden = false;
     if (record.end) (record.skills ?? []).forEach((skill) => this.parts.prepend(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill))));
     if (content) this.openText().append(content);
-    for (const call of record.tool_calls ?? []) this.calls.set(call.id, this.addCall(call.name, call.arguments));
+    for (const call of record.tool_calls ?? []) this.addCall(call.id, call.name, call.arguments);
     if (record.end) this.endFromRecord(record);
   }
 
@@ -284,8 +286,7 @@ class TurnView {
     this.model = model;
     this.usage = { prompt: why.prompt_tokens ?? 0, completion: why.completion_tokens ?? 0, ms: why.total_ms ?? 0 };
     // The account says which calls failed; it counts calls in their order.
-    const calls = [...this.calls.values()];
-    if (calls.length === why.tools?.length) calls.forEach((call, index) => call.ended && this.markCall(call, why.tools[index].failed));
+    if (this.allCalls.length === why.tools?.length) this.allCalls.forEach((call, index) => call.ended && this.markCall(call, why.tools[index].failed));
     if (end === "cancelled") this.note("Stopped.", "warn");
     if (error) this.note(error.message, "error");
     this.end(end);

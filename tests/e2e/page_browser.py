@@ -15,7 +15,14 @@ from tests.fakes.page_bridge import PageBridge
 
 from ruster.app import Daemon
 from ruster.core.clock import Clock
-from ruster.core.inference import Content, InferenceEvent, InferenceRequest, ProcessStart, Complete, Usage
+from ruster.core.inference import (
+    Complete,
+    Content,
+    InferenceEvent,
+    InferenceRequest,
+    ProcessStart,
+    Usage,
+)
 from ruster.core.ports import ModelInfo, Provider
 from ruster.testing import running_daemon
 
@@ -124,7 +131,7 @@ async def visiting(
     height: int = 800,
     theme: Any = "dark",
     clock: Clock | None = None,
-    **settings: str,
+    **settings: Any,
 ) -> AsyncIterator[Visit]:
     """Run a daemon, the bridge and a browser, and open a page; a problem on it fails the test."""
     async with (

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 from tests.e2e.page_browser import HeldProvider, visiting
 from tests.fakes.hub_server import FakeHub, FakeRepo
 from tests.models import build
@@ -210,9 +210,9 @@ async def test_files_go_along_and_the_last_message_is_edited(folder: Path) -> No
     async with visiting(folder) as visit:
         page = visit.page
         await visit.open()
-        fence = {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"a\n```\nb\n```\n"}
-        binary = {"name": "x.bin", "mimeType": "application/octet-stream", "buffer": b"\xff\x00"}
-        await page.locator("input[type=file]").set_input_files([fence, binary])  # type: ignore[list-item]
+        notes = FilePayload(name="notes.md", mimeType="text/markdown", buffer=b"a\n```\nb\n```\n")
+        binary = FilePayload(name="x.bin", mimeType="application/octet-stream", buffer=b"\xff\x00")
+        await page.locator("input[type=file]").set_input_files([notes, binary])
         await expect(page.locator(".toast.error")).to_contain_text("x.bin is no text")
         await expect(page.locator(".chips .chip")).to_have_count(1)
         await visit.say("what is this?")
@@ -240,7 +240,7 @@ async def test_reminders_are_listed_and_what_is_said_unasked_looks_different(fol
         await expect(panel).to_contain_text("Nothing is planned.")
         await panel.get_by_label("New reminder").fill("remind me in 20 minutes to eat")
         await panel.get_by_role("button", name="Add").click()
-        await expect(panel.locator("li.reminder")).to_contain_text("eat")
+        await expect(panel.locator("div > ul > li.reminder")).to_contain_text("eat")
         await page.keyboard.press("Escape")
         clock.advance(1200)
         await (await visit.daemon.proactive.jobs()).tick()
@@ -254,7 +254,7 @@ async def test_a_model_is_downloaded(folder: Path) -> None:
     repo = FakeRepo({"tiny-q4_k_m.gguf": build("tiny-bert").read_bytes()})
     async with FakeHub({"acme/tiny-GGUF": repo}) as hub:
         settings = {"models_retries": "0", "models_reserve_bytes": "0"}
-        async with visiting(folder, hub_url=hub.url, **settings) as visit:  # type: ignore[arg-type]
+        async with visiting(folder, hub_url=hub.url, **settings) as visit:
             await visit.open()
             await visit.page.get_by_role("button", name="Local models").click()
             panel = visit.page.get_by_role("dialog", name="Local models")

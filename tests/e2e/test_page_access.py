@@ -73,8 +73,12 @@ async def test_axe_finds_nothing_serious(folder: Path, theme: str) -> None:
 async def test_axe_would_tell(folder: Path) -> None:
     async with _visiting(folder) as visit:
         await visit.open()
-        await visit.page.evaluate("document.querySelector('textarea').removeAttribute('aria-label')")
-        await visit.page.evaluate("document.querySelector('textarea').removeAttribute('placeholder')")
+        await visit.page.evaluate(
+            "document.querySelector('textarea').removeAttribute('aria-label')"
+        )
+        await visit.page.evaluate(
+            "document.querySelector('textarea').removeAttribute('placeholder')"
+        )
         assert any("label" in found for found in await serious(visit.page))
 
 
@@ -173,4 +177,4 @@ async def test_the_theme_is_switched_and_kept(folder: Path) -> None:
         await switch.click()
         assert await visit.page.evaluate(theme) == "light"
         await visit.page.emulate_media(color_scheme="dark")  # it follows the system again
-        assert await visit.page.evaluate(theme) == "dark"
+        await expect(visit.page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -107,7 +107,7 @@ async def test_odd_texts_break_no_layout(folder: Path, width: int) -> None:
 
 
 async def test_a_megabyte_is_bounded_on_the_page_and_can_be_read(folder: Path) -> None:
-    pieces = [f"Line {n} with **some** words.\n\n" for n in range(33_000)]
+    pieces = [f"Line {n} with **some** words.\n\n" for n in range(29_000)]
     text = "".join(pieces)
     assert 900_000 < len(text) < 1 << 20
     provider = ScriptedProvider([Content(text[i : i + 4096]) for i in range(0, len(text), 4096)])
