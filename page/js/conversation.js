@@ -186,10 +186,11 @@ class Conversation {
     announce({ done: "The answer is complete.", cancelled: "Stopped.", error: "The turn failed." }[turn.endKind] ?? "");
   }
 
-  takeAccepted({ turn: id, message, source, mode, waiting }) {
+  takeAccepted({ turn: id, message, source, waiting }) {
     if (this.finished.has(id)) return;
     const turn = this.turns.get(id) ?? this.begin(id);
-    turn.addSaid(message, { source, steer: mode === "steer", time: this.replaying ? null : new Date().toISOString() });
+    turn.addSaid(message, { source, time: this.replaying ? null : new Date().toISOString() });
+    turn.setPhase(null);
     if (!waiting && !this.running) this.setRunning(id);
     this.desk.reading.grown(!source && !this.replaying);
   }

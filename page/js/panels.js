@@ -182,7 +182,7 @@ function modelsPanel(desk) {
 function modelItem(desk, model) {
   const where = el("div", {});
   const facts = [model.purpose, model.quantization, model.size_bytes && sizeWords(model.size_bytes), model.here && "on this machine"];
-  const button = model.here ? "" : iconButton("down", `Download ${model.name}`, () => desk.downloads.start(model.name));
+  const button = model.here ? "" : iconButton("download", `Download ${model.name}`, () => desk.downloads.start(model.name));
   const item = el("li", { class: "model" }, el("div", { class: "between" }, el("div", {}, el("p", {}, model.name), el("p", { class: "hint" }, facts.filter(Boolean).join(" · "))), button), where);
   desk.downloads.watch(model.name, where);
   return item;

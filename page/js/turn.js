@@ -19,6 +19,8 @@ function spokenText(text) {
   return parts;
 }
 
+const ASKING = "ask_user"; // the tool with which a model asks the person
+
 const pretty = (value) => JSON.stringify(value, null, 2) ?? "";
 
 class TurnView {
@@ -44,13 +46,13 @@ class TurnView {
 
   // What comes in
 
-  addSaid(message, { time = null, source = null, steer = false } = {}) {
+  addSaid(message, { time = null, source = null } = {}) {
     if (this.messages.length) this.answer.hidden = false;
     const bubble = el("div", { class: "bubble" }, source && el("p", { class: "source" }, icon("bell"), `From ${source}`), spokenText(message));
     const tools = el("div", { class: "tools" }, time && el("time", { datetime: time }, timeWords(time)), copyButton(() => message, "Copy the message"), !source && iconButton("edit", "Edit and send again", () => this.desk.edit(message), { keys: "↑" }));
     const line = el("div", { class: "line" }, el("h3", { class: "offscreen" }, source ? `${source} said` : "You said"), bubble, tools);
     // What is said in the middle of an answer stands where it was said.
-    if (steer && this.messages.length) this.put(line);
+    if (this.messages.length) this.put(line);
     else this.said.append(line);
     this.messages.push(message);
   }
@@ -85,6 +87,7 @@ class TurnView {
   on_tool_call({ call_id, tool, arguments: given, phase, result_preview, failed }) {
     this.setPhase(null);
     this.closeThought();
+    if (tool === ASKING) return; // the question itself is shown
     let call = this.calls.get(call_id);
     // Some models begin to number their calls anew at each step.
     if (!call || (phase === "start" && call.ended)) call = this.addCall(call_id, tool, given);
@@ -96,8 +99,7 @@ class TurnView {
   }
 
   on_question({ question }) {
-    const view = this.markdown(question);
-    this.put(el("section", { class: "card ask", "aria-label": "Question" }, el("p", { class: "card-head" }, icon("help"), "Your answer is needed"), view.node, el("p", { class: "hint" }, "Write the answer below.")));
+    this.putQuestion(question);
     announce(`Question: ${question}`, true);
     this.setPhase("Waiting for your answer");
   }
@@ -107,6 +109,8 @@ class TurnView {
     this.setPhase("Waiting for your approval");
     const card = this.desk.waiting.card(asked);
     this.approvals.set(asked.approval_id, card);
+    const call = this.allCalls.findLast((it) => !it.ended);
+    if (call) call.state.textContent = "waits";
     this.put(card.node);
   }
 
@@ -213,6 +217,10 @@ class TurnView {
     state.textContent = failed ? "failed" : "done";
   }
 
+  putQuestion(question) {
+    this.put(el("section", { class: "card ask", "aria-label": "Question" }, el("p", { class: "card-head" }, icon("help"), "A question to you"), this.markdown(String(question)).node));
+  }
+
   note(words, kind) {
     this.put(el("p", { class: `note ${kind}`, role: kind === "error" && !this.replayed ? "alert" : null }, words));
   }
@@ -268,7 +276,7 @@ class TurnView {
 
   takeRecord(record) {
     const { role, content } = record;
-    if (role === "user") this.addSaid(content, { time: record.timestamp, source: record.source, steer: record.mode === "steer" });
+    if (role === "user") this.addSaid(content, { time: record.timestamp, source: record.source });
     if (role === "note" && record.restarted) this.take({ event: "notice", message: "Begun anew after a stop." });
     if (role === "tool") {
       const call = this.calls.get(record.tool_call_id);
@@ -278,7 +286,10 @@ class TurnView {
     this.answer.hidden = false;
     if (record.end) (record.skills ?? []).forEach((skill) => this.parts.prepend(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill))));
     if (content) this.openText().append(content);
-    for (const call of record.tool_calls ?? []) this.addCall(call.id, call.name, call.arguments);
+    for (const call of record.tool_calls ?? []) {
+      if (call.name === ASKING) this.putQuestion(call.arguments?.question ?? "");
+      else this.addCall(call.id, call.name, call.arguments);
+    }
     if (record.end) this.endFromRecord(record);
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import FilePayload, expect
@@ -122,6 +123,38 @@ async def test_a_tool_is_approved_in_place_and_told_of_elsewhere(folder: Path) -
         await expect(visit.last.locator(".prose")).to_have_text("Then not.")
         await expect(visit.last.locator(".call .state")).to_have_text("failed")
         assert "not today" in provider.requests[-1].messages[-1].content
+
+
+async def test_a_question_is_answered_where_it_was_asked(folder: Path) -> None:
+    asking = ToolCallRequest(ToolCall("c1", "ask_user", {"question": "`left` or right?"}))
+    provider = ScriptedProvider([Content("Hm."), asking], [Content("So be it.")])
+    async with visiting(folder, {"scripted": provider}, default_model=_SCRIPTED) as visit:
+        await visit.open()
+        await visit.say("turn")
+        await expect(visit.last.locator(".ask code")).to_have_text("left")
+        await visit.say("the left one")
+        await visit.answered(1)
+        whole = ["turn", "Hm.", "left or right?", "the left one", "So be it."]
+        for _ in range(2):
+            await expect(visit.last.locator(".spoken, .prose")).to_have_text(whole)
+            await expect(visit.turns).to_have_count(1)
+            await visit.page.reload()
+
+
+async def test_what_is_said_meanwhile_reaches_the_running_answer(folder: Path) -> None:
+    call = ToolCallRequest(ToolCall("c1", "shell", {"command": "true"}))
+    provider = ScriptedProvider([call], [Content("With sugar.")])
+    async with visiting(folder, {"scripted": provider}, default_model=_SCRIPTED) as visit:
+        await visit.open()
+        await visit.say("tea")
+        card = visit.last.locator(".approval")
+        await card.wait_for()
+        await visit.message.fill("and sugar")
+        await visit.message.press("Control+Enter")
+        await expect(visit.last.locator(".parts .spoken")).to_have_text("and sugar")
+        await card.get_by_role("button", name="Allow once").click()
+        await visit.answered(1)
+        assert provider.requests[-1].messages[-1].content == "and sugar"
 
 
 async def test_a_lost_connection_loses_and_doubles_nothing(folder: Path) -> None:
@@ -253,7 +286,7 @@ async def test_reminders_are_listed_and_what_is_said_unasked_looks_different(fol
 async def test_a_model_is_downloaded(folder: Path) -> None:
     repo = FakeRepo({"tiny-q4_k_m.gguf": build("tiny-bert").read_bytes()})
     async with FakeHub({"acme/tiny-GGUF": repo}) as hub:
-        settings = {"models_retries": "0", "models_reserve_bytes": "0"}
+        settings: dict[str, Any] = {"models_retries": "0", "models_reserve_bytes": "0"}
         async with visiting(folder, hub_url=hub.url, **settings) as visit:
             await visit.open()
             await visit.page.get_by_role("button", name="Local models").click()

@@ -68,6 +68,11 @@ async def test_axe_finds_nothing_serious(folder: Path, theme: str) -> None:
         await expect(page.get_by_role("dialog")).to_contain_text("40 read")
         await page.wait_for_timeout(250)
         assert await serious(page) == []
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Reject").click()
+        await visit.answered(2)
+        await page.wait_for_timeout(250)
+        assert await serious(page) == []
 
 
 async def test_axe_would_tell(folder: Path) -> None:
