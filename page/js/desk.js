@@ -122,7 +122,7 @@ class Desk {
     } catch (failure) {
       if (failure.code !== "session_not_found") throw failure;
       if (this.outbox.of(this.current).length) return true; // it is not made yet
-      this.newChat();
+      this.deleted(this.current);
       return true;
     }
   }

@@ -10,7 +10,7 @@ class ModelChoice {
   }
 
   async load() {
-    this.names = (await this.ofApi().catch(() => null)) ?? (await this.ofCommand().catch(() => []));
+    this.names = (await this.ofApi().catch(() => null)) ?? (await this.ofCommand().catch(() => this.names));
     this.draw();
     try {
       this.preset = (await this.desk.link.ask({ action: "models" })).default;

@@ -18,7 +18,10 @@ class SessionList {
   async refresh() {
     const { details } = await this.desk.link.ask({ action: "list" });
     const before = this.sessions;
-    this.sessions = new Map(details.map((info) => [info.session_id, { ...before.get(info.session_id), ...info }]));
+    const listed = details.map((info) => [info.session_id, { ...before.get(info.session_id), ...info }]);
+    // A chat that was begun a moment ago may not be made yet.
+    const begun = [...before].filter(([id]) => id === this.desk.current || this.desk.outbox.of(id).length);
+    this.sessions = new Map([...begun, ...listed]);
     this.draw();
   }
 

@@ -135,8 +135,21 @@ class TurnView {
     this.progress.show(what, current, total, unit);
   }
 
-  on_notice({ message }) {
+  on_notice({ code, message }) {
+    if (code === "turn_restarted") this.beginAnew();
     this.note(message, "info");
+  }
+
+  /** The daemon stopped in the middle: what it had got to is done anew. */
+  beginAnew() {
+    for (const card of this.approvals.values()) card.resolve({ state: "withdrawn" });
+    const kept = [...this.parts.querySelectorAll(":scope > .line")];
+    this.parts.replaceChildren(...kept);
+    this.texts = [];
+    this.text = this.thought = null;
+    this.calls.clear();
+    this.allCalls = [];
+    this.approvals.clear();
   }
 
   on_cancelled({ reason }) {
@@ -297,7 +310,8 @@ class TurnView {
     this.model = model;
     this.usage = { prompt: why.prompt_tokens ?? 0, completion: why.completion_tokens ?? 0, ms: why.total_ms ?? 0 };
     // The account says which calls failed; it counts calls in their order.
-    if (this.allCalls.length === why.tools?.length) this.allCalls.forEach((call, index) => call.ended && this.markCall(call, why.tools[index].failed));
+    const noted = why.tools?.filter(({ tool }) => tool !== ASKING) ?? [];
+    if (this.allCalls.length === noted.length) this.allCalls.forEach((call, index) => call.ended && this.markCall(call, noted[index].failed));
     if (end === "cancelled") this.note("Stopped.", "warn");
     if (error) this.note(error.message, "error");
     this.end(end);

@@ -26,13 +26,21 @@ from ruster.core.inference import (
 from ruster.core.ports import ModelInfo, Provider
 from ruster.testing import running_daemon
 
-__all__ = ["CHROMIUM", "HeldProvider", "Visit", "browser", "serious", "visiting"]
+__all__ = ["CHROMIUM", "HeldProvider", "Visit", "browser", "looking", "serious", "visiting"]
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 _ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+
+_RESOURCE = "Failed to load resource: "
+_REFUSED = (
+    "WebSocket connection to",
+    _RESOURCE + "net::ERR_CONNECTION",
+    *(f"{_RESOURCE}the server responded with a status of {status}" for status in (401, 503)),
+)
+"""What the browser itself writes when a server is away or wants a link first."""
 
 
 class HeldProvider:
@@ -65,20 +73,18 @@ class HeldProvider:
 class Visit:
     """A page with what went wrong on it, in words for its parts."""
 
-    def __init__(self, page: Page, bridge: PageBridge, daemon: Daemon) -> None:
+    daemon: Daemon
+
+    def __init__(self, page: Page, bridge: PageBridge) -> None:
         self.page = page
         self.bridge = bridge
-        self.daemon = daemon
         self.problems: list[str] = []
         page.on("console", lambda it: self._note(it.type, it.text))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
 
     def _note(self, kind: str, text: str) -> None:
-        # A refused connection is told in the console by the browser itself.
-        if kind in ("error", "warning") and not text.startswith(
-            ("WebSocket connection to", "Failed to load resource: net::ERR_CONNECTION")
-        ):
+        if kind in ("error", "warning") and not text.startswith(_REFUSED):
             self.problems.append(f"{kind}: {text}")
 
     @property
@@ -123,30 +129,37 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visiting(
-    folder: Path,
-    providers: Mapping[str, Provider] | None = None,
-    *,
-    width: int = 1280,
-    height: int = 800,
-    theme: Any = "dark",
-    clock: Clock | None = None,
-    **settings: Any,
+async def looking(
+    folder: Path, *, width: int = 1280, height: int = 800, theme: Any = "dark"
 ) -> AsyncIterator[Visit]:
-    """Run a daemon, the bridge and a browser, and open a page; a problem on it fails the test."""
-    async with (
-        running_daemon(folder, providers=providers, clock=clock, **settings) as daemon,
-        PageBridge(folder / "r.sock") as bridge,
-        browser() as launched,
-    ):
+    """Open a page before the daemon that runs in ``folder``; a problem on it fails the test."""
+    async with PageBridge(folder / "r.sock") as bridge, browser() as launched:
         context = await launched.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme
         )
         context.set_default_timeout(15_000)
-        visit = Visit(await context.new_page(), bridge, daemon)
+        visit = Visit(await context.new_page(), bridge)
         yield visit
         await context.close()
         assert visit.problems == []
+
+
+@asynccontextmanager
+async def visiting(
+    folder: Path,
+    providers: Mapping[str, Provider] | None = None,
+    *,
+    look: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    **settings: Any,
+) -> AsyncIterator[Visit]:
+    """Run a daemon and look at it; ``look`` is what ``looking`` takes."""
+    async with (
+        running_daemon(folder, providers=providers, clock=clock, **settings) as daemon,
+        looking(folder, **(look or {})) as visit,
+    ):
+        visit.daemon = daemon
+        yield visit
 
 
 async def serious(page: Page) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from playwright.async_api import FilePayload, expect
-from tests.e2e.page_browser import HeldProvider, visiting
+from tests.e2e.page_browser import HeldProvider, looking, visiting
 from tests.fakes.hub_server import FakeHub, FakeRepo
 from tests.models import build
 
 from ruster.core.inference import Content, Thought, ThoughtPhase, ToolCallRequest, Usage
 from ruster.core.messages import ToolCall
-from ruster.testing import ManualClock, RawClient, ScriptedProvider
+from ruster.testing import DaemonProcess, ManualClock, RawClient, ScriptedProvider
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 
@@ -195,6 +195,24 @@ async def test_a_message_whose_receipt_was_lost_is_not_sent_twice(folder: Path) 
         assert await visit.page.locator(".spoken").all_inner_texts() == said
 
 
+async def test_a_daemon_that_is_killed_goes_on_where_it_was(folder: Path) -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    async with (
+        DaemonProcess(folder, default_model="pinky/slow") as daemon,
+        looking(folder) as visit,
+    ):
+        await visit.open()
+        await visit.say(words)
+        await expect(visit.last.locator(".prose")).to_contain_text("word9")
+        await daemon.kill()
+        await expect(visit.page.locator("body")).not_to_have_attribute("data-link", "open")
+        await visit.say("after it")
+        await daemon.start()
+        await visit.answered(2)
+        assert await visit.page.locator(".prose").all_text_contents() == [words, "after it"]
+        await expect(visit.turns.first.locator(".note")).to_be_visible()
+
+
 async def test_chats_are_renamed_searched_and_deleted(folder: Path) -> None:
     async with visiting(folder) as visit:
         page = visit.page
@@ -320,4 +338,3 @@ async def test_who_is_not_signed_in_is_told_how(folder: Path) -> None:
         await expect(dialog).to_have_count(0)
         await visit.say("hello")
         await visit.answered(1)
-        visit.problems = [it for it in visit.problems if "401" not in it]

@@ -50,7 +50,7 @@ async def _full_of_things(visit: Visit) -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_axe_finds_nothing_serious(folder: Path, theme: str) -> None:
-    async with _visiting(folder, theme=theme) as visit:
+    async with _visiting(folder, look={"theme": theme}) as visit:
         page = visit.page
         await visit.open()
         assert await serious(page) == []
@@ -152,7 +152,7 @@ async def test_screen_readers_are_told_of_the_answer(folder: Path) -> None:
 
 
 async def test_a_phone_has_a_drawer_and_nothing_to_scroll_sideways(folder: Path) -> None:
-    async with _visiting(folder, width=360, height=740) as visit:
+    async with _visiting(folder, look={"width": 360, "height": 740}) as visit:
         page = visit.page
         await _full_of_things(visit)
         assert await visit.width_over() <= 0
@@ -172,7 +172,7 @@ async def test_a_phone_has_a_drawer_and_nothing_to_scroll_sideways(folder: Path)
 
 
 async def test_the_theme_is_switched_and_kept(folder: Path) -> None:
-    async with _visiting(folder, theme="light") as visit:
+    async with _visiting(folder, look={"theme": "light"}) as visit:
         await visit.open()
         switch = visit.page.get_by_role("button", name="Light or dark")
         await switch.click()

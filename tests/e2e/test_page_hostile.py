@@ -90,7 +90,7 @@ async def test_hostile_markdown_runs_nothing_and_loads_nothing(folder: Path) -> 
 async def test_odd_texts_break_no_layout(folder: Path, width: int) -> None:
     provider = ScriptedProvider(*[[Content(text)] for text in _WIDE])
     async with visiting(
-        folder, {"scripted": provider}, width=width, default_model="scripted/any"
+        folder, {"scripted": provider}, look={"width": width}, default_model="scripted/any"
     ) as visit:
         await visit.open()
         for count, _ in enumerate(_WIDE, start=1):

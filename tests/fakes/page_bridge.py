@@ -23,6 +23,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ruster.client import Client
+from ruster.core.errors import RusterError
 from ruster.core.tasks import spawn
 
 __all__ = ["PAGE", "PageBridge", "policy_of"]
@@ -116,8 +117,11 @@ class PageBridge:
     async def _models(self, request: Request) -> Response:
         if self.locked:
             return JSONResponse({"error": {"message": "not signed in"}}, status_code=401)
-        async with Client(self._socket_path) as client:
-            models = [str(it["id"]) for it in (await client.models()).models]
+        try:
+            async with Client(self._socket_path) as client:
+                models = [str(it["id"]) for it in (await client.models()).models]
+        except RusterError:
+            return JSONResponse({"error": {"message": "no daemon"}}, status_code=503)
         data = [{"id": name, "object": "model", "purpose": "Inference"} for name in models]
         return JSONResponse({"object": "list", "data": data})
 
@@ -126,9 +130,13 @@ class PageBridge:
         if self.locked:
             await websocket.close(4401)
             return
-        reader, writer = await asyncio.open_unix_connection(
-            str(self._socket_path), limit=_LINE_BYTES
-        )
+        try:
+            reader, writer = await asyncio.open_unix_connection(
+                str(self._socket_path), limit=_LINE_BYTES
+            )
+        except OSError:
+            await websocket.close(1013)
+            return
         down = spawn(self._pass_down(reader, websocket), name="page bridge, down")
         try:
             await self._pass_up(websocket, writer)
@@ -159,6 +167,7 @@ class PageBridge:
 
     async def _pass_down(self, reader: asyncio.StreamReader, websocket: WebSocket) -> None:
         with suppress(RuntimeError, WebSocketDisconnect):
-            while line := await reader.readline():
-                await websocket.send_text(line.decode().rstrip("\n"))
+            with suppress(OSError):
+                while line := await reader.readline():
+                    await websocket.send_text(line.decode().rstrip("\n"))
             await websocket.close(1012)
