@@ -8,16 +8,36 @@ class Composer {
   constructor(desk) {
     this.desk = desk;
     this.files = [];
-    this.input = el("textarea", { rows: 1, placeholder: "Message ruster", "aria-label": "Message", dir: "auto", enterkeyhint: "send", on: { input: () => this.changed(), keydown: (event) => this.key(event), paste: (event) => this.pasted(event) } });
+    this.input = el("textarea", {
+      rows: 1,
+      placeholder: "Message ruster",
+      "aria-label": "Message",
+      dir: "auto",
+      enterkeyhint: "send",
+      on: { input: () => this.changed(), keydown: (event) => this.key(event), paste: (event) => this.pasted(event) },
+    });
     this.picker = el("input", { type: "file", multiple: true, hidden: true, on: { change: () => this.picked() } });
     this.chips = el("ul", { class: "chips", "aria-label": "Attached files", hidden: true });
     this.attach = iconButton("clip", "Attach text files", () => this.picker.click());
     this.stop = iconButton("stop", "Stop", () => this.desk.stop(), { keys: "Ctrl+.", kind: "round stop" });
     this.sendButton = iconButton("send", "Send", () => this.send(), { keys: "Enter", kind: "round primary" });
     this.hint = el("p", { class: "keys" });
-    this.node = el("form", { class: "composer", on: { submit: (event) => event.preventDefault(), dragover: (event) => this.dragged(event), dragleave: () => this.node.classList.remove("over"), drop: (event) => this.dropped(event) } },
-      this.chips, this.input, this.picker,
-      el("div", { class: "composer-row" }, this.attach, this.hint, this.stop, this.sendButton));
+    this.node = el(
+      "form",
+      {
+        class: "composer",
+        on: {
+          submit: (event) => event.preventDefault(),
+          dragover: (event) => this.dragged(event),
+          dragleave: () => this.node.classList.remove("over"),
+          drop: (event) => this.dropped(event),
+        },
+      },
+      this.chips,
+      this.input,
+      this.picker,
+      el("div", { class: "composer-row" }, this.attach, this.hint, this.stop, this.sendButton),
+    );
     this.setRunning(false);
   }
 
@@ -57,7 +77,9 @@ class Composer {
 
   setRunning(running) {
     this.stop.hidden = !running;
-    this.hint.textContent = running ? "Enter queues · Ctrl+Enter tells it now" : "Enter sends · Shift+Enter for a new line";
+    this.hint.textContent = running
+      ? "Enter queues · Ctrl+Enter tells it now"
+      : "Enter sends · Shift+Enter for a new line";
   }
 
   key(event) {
@@ -79,7 +101,11 @@ class Composer {
     const message = this.message();
     if (!message) return;
     const size = bytesOf(message);
-    if (size > MAX_MESSAGE_BYTES) return this.desk.toast(`The message has ${sizeWords(size)}; at most ${sizeWords(MAX_MESSAGE_BYTES)} are taken.`, "error");
+    if (size > MAX_MESSAGE_BYTES)
+      return this.desk.toast(
+        `The message has ${sizeWords(size)}; at most ${sizeWords(MAX_MESSAGE_BYTES)} are taken.`,
+        "error",
+      );
     this.desk.send(message, mode);
     this.files = [];
     this.drawFiles();
@@ -95,7 +121,10 @@ class Composer {
       const kind = /\.(\w{1,10})$/.exec(name)?.[1] ?? "";
       return `File: ${name} (${sizeWords(size)})\n${fence}${kind}\n${text.replace(/\n$/, "")}\n${fence}`;
     });
-    return [this.text.trim(), ...blocks].filter(Boolean).join("\n\n").toWellFormed?.() ?? [this.text.trim(), ...blocks].filter(Boolean).join("\n\n");
+    return (
+      [this.text.trim(), ...blocks].filter(Boolean).join("\n\n").toWellFormed?.() ??
+      [this.text.trim(), ...blocks].filter(Boolean).join("\n\n")
+    );
   }
 
   picked() {
@@ -135,7 +164,8 @@ class Composer {
   async takeOne(file) {
     const name = file.name.replace(/[\n\r]/g, " ").slice(0, 120);
     if (this.files.length >= MAX_FILES) return `At most ${MAX_FILES} files go with a message.`;
-    if (file.size > MAX_FILE_BYTES) return `${name} has ${sizeWords(file.size)}; at most ${sizeWords(MAX_FILE_BYTES)} are taken.`;
+    if (file.size > MAX_FILE_BYTES)
+      return `${name} has ${sizeWords(file.size)}; at most ${sizeWords(MAX_FILE_BYTES)} are taken.`;
     try {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
       if (text.includes("\u0000")) throw new TypeError();
@@ -155,7 +185,17 @@ class Composer {
 
   drawFiles() {
     this.chips.hidden = !this.files.length;
-    this.chips.replaceChildren(...this.files.map(({ name, size }, index) =>
-      el("li", { class: "chip" }, icon("clip"), el("span", { dir: "auto" }, revealed(name)), el("small", {}, sizeWords(size)), iconButton("close", `Remove ${name}`, () => this.removeFile(index)))));
+    this.chips.replaceChildren(
+      ...this.files.map(({ name, size }, index) =>
+        el(
+          "li",
+          { class: "chip" },
+          icon("clip"),
+          el("span", { dir: "auto" }, revealed(name)),
+          el("small", {}, sizeWords(size)),
+          iconButton("close", `Remove ${name}`, () => this.removeFile(index)),
+        ),
+      ),
+    );
   }
 }

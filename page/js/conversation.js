@@ -16,7 +16,11 @@ class Conversation {
     this.aside = []; // nodes taken out of the document, the oldest first
     this.running = null;
     this.ready = false; // events count from the moment it attaches
-    this.earlier = el("button", { type: "button", class: "button earlier", hidden: true, on: { click: () => this.showEarlier() } }, "Show earlier");
+    this.earlier = el(
+      "button",
+      { type: "button", class: "button earlier", hidden: true, on: { click: () => this.showEarlier() } },
+      "Show earlier",
+    );
     this.list = el("div", { class: "turns" });
     this.pending = el("div", { class: "pending" });
     this.node = el("div", { class: "conversation" }, this.earlier, this.list, this.pending);
@@ -62,7 +66,10 @@ class Conversation {
       this.orphans = orphans;
       if (whole.length && (!orphans.length || round > 2)) return whole;
       if (from === 0) return whole;
-      if (orphans.length) this.orphans = [...whole.flatMap((group) => group.records), ...orphans].sort((a, b) => a.timestamp.localeCompare(b.timestamp));
+      if (orphans.length)
+        this.orphans = [...whole.flatMap((group) => group.records), ...orphans].sort((a, b) =>
+          a.timestamp.localeCompare(b.timestamp),
+        );
     }
     return [];
   }
@@ -122,7 +129,10 @@ class Conversation {
     this.ready = true;
     this.replaying = true;
     try {
-      const { seq, running } = await this.desk.link.ask({ action: "attach", session_id: this.session, since }, "attached");
+      const { seq, running } = await this.desk.link.ask(
+        { action: "attach", session_id: this.session, since },
+        "attached",
+      );
       this.seq = Math.max(this.seq, seq);
       if (!running) this.setRunning(null);
     } finally {
@@ -152,7 +162,7 @@ class Conversation {
       this.seq = event.seq;
     }
     if (event.event === "accepted") return this.takeAccepted(event);
-    const turn = event.turn && !this.finished.has(event.turn) ? this.turns.get(event.turn) ?? this.lost(event) : null;
+    const turn = event.turn && !this.finished.has(event.turn) ? (this.turns.get(event.turn) ?? this.lost(event)) : null;
     if (event.event === "notice") this.desk.toast(event.message, "notice");
     if (turn) this.takeForTurn(turn, event);
     else if (event.event === "progress") this.turns.get(this.running)?.take(event);
@@ -160,7 +170,9 @@ class Conversation {
 
   /** A turn whose beginning was not told here: begun before the page of the history. */
   lost(event) {
-    return ["response", "thought", "tool_call", "approval_required", "question"].includes(event.event) ? this.begin(event.turn) : null;
+    return ["response", "thought", "tool_call", "approval_required", "question"].includes(event.event)
+      ? this.begin(event.turn)
+      : null;
   }
 
   begin(id) {
@@ -212,9 +224,25 @@ class Conversation {
 
   /** Show what is not acknowledged yet. */
   showPending(entries, open) {
-    this.pending.replaceChildren(...entries.map(({ message, id }) =>
-      el("div", { class: "said waiting", data: { outbox: id } }, el("div", { class: "line" }, el("div", { class: "bubble" }, spokenText(message)),
-        el("div", { class: "tools" }, el("span", {}, open ? "Sending…" : "Waits for the connection"), iconButton("close", "Do not send it", () => this.desk.withdraw(id)))))));
+    this.pending.replaceChildren(
+      ...entries.map(({ message, id }) =>
+        el(
+          "div",
+          { class: "said waiting", data: { outbox: id } },
+          el(
+            "div",
+            { class: "line" },
+            el("div", { class: "bubble" }, spokenText(message)),
+            el(
+              "div",
+              { class: "tools" },
+              el("span", {}, open ? "Sending…" : "Waits for the connection"),
+              iconButton("close", "Do not send it", () => this.desk.withdraw(id)),
+            ),
+          ),
+        ),
+      ),
+    );
   }
 
   get lastTurn() {
@@ -223,7 +251,10 @@ class Conversation {
 
   /** The last message of the person, wherever it stands. */
   get lastSaid() {
-    return [...this.turns.values()].filter((turn) => turn.messages.length).at(-1)?.messages.at(-1);
+    return [...this.turns.values()]
+      .filter((turn) => turn.messages.length)
+      .at(-1)
+      ?.messages.at(-1);
   }
 }
 
@@ -238,5 +269,8 @@ function groupRecords(records, complete) {
   });
   const isWhole = ({ records: own }) => complete || own.some(({ role }) => role === "user" || role === "event");
   const all = [...groups.values()];
-  return { whole: all.filter(isWhole), orphans: all.filter((group) => !isWhole(group)).flatMap((group) => group.records) };
+  return {
+    whole: all.filter(isWhole),
+    orphans: all.filter((group) => !isWhole(group)).flatMap((group) => group.records),
+  };
 }

@@ -1,15 +1,18 @@
 // The desk: puts everything together and holds what is open.
 
-const SUGGESTIONS = ["What can you do for me?", "Remind me in 20 minutes to take out the cake", "Summarise what we decided last week"];
+const SUGGESTIONS = [
+  "What can you do for me?",
+  "Remind me in 20 minutes to take out the cake",
+  "Summarise what we decided last week",
+];
 
 class Desk {
   constructor() {
     this.current = null; // the open session; null for a chat that is not begun
     this.conversation = null;
     this.followed = new Set(); // sessions this connection is attached to
-    this.underway = new Set(); // ids of messages that this connection was given
     this.link = new Link({ onEvent: (event) => this.take(event), onState: (state) => this.linkChanged(state) });
-    this.outbox = new Outbox(() => this.showPending());
+    this.outbox = new Outbox(this);
     this.sessions = new SessionList(this);
     this.composer = new Composer(this);
     this.downloads = new Downloads(this);
@@ -41,30 +44,100 @@ class Desk {
     this.toasts = el("div", { class: "toasts", role: "status" });
     this.version = el("small", {});
     this.side = this.buildSide();
-    const head = el("header", { class: "head" }, iconButton("menu", "Chats", () => this.toggleSide(), { kind: "quiet menu" }),
-      el("div", { class: "heading" }, this.title, this.titleButton), el("div", { class: "head-tools" }, this.reading.thoughtsButton, this.models.node));
-    this.main = el("main", {}, head, this.waiting.node, this.reading.stage, el("div", { class: "dock" }, this.connection, this.composer.node));
-    const skip = el("a", { class: "skip", href: "#", on: { click: (event) => { event.preventDefault(); this.composer.input.focus(); } } }, "Skip to the message");
-    document.body.append(skip, this.side, el("div", { class: "shade", on: { click: () => this.toggleSide(false) } }), this.main, this.toasts,
-      el("div", { id: "polite", class: "offscreen", "aria-live": "polite" }), el("div", { id: "urgent", class: "offscreen", "aria-live": "assertive" }));
+    const head = el(
+      "header",
+      { class: "head" },
+      iconButton("menu", "Chats", () => this.toggleSide(), { kind: "quiet menu" }),
+      el("div", { class: "heading" }, this.title, this.titleButton),
+      el("div", { class: "head-tools" }, this.reading.thoughtsButton, this.models.node),
+    );
+    this.main = el(
+      "main",
+      {},
+      head,
+      this.waiting.node,
+      this.reading.stage,
+      el("div", { class: "dock" }, this.connection, this.composer.node),
+    );
+    const skip = el(
+      "a",
+      {
+        class: "skip",
+        href: "#",
+        on: {
+          click: (event) => {
+            event.preventDefault();
+            this.composer.input.focus();
+          },
+        },
+      },
+      "Skip to the message",
+    );
+    document.body.append(
+      skip,
+      this.side,
+      el("div", { class: "shade", on: { click: () => this.toggleSide(false) } }),
+      this.main,
+      this.toasts,
+      el("div", { id: "polite", class: "offscreen", "aria-live": "polite" }),
+      el("div", { id: "urgent", class: "offscreen", "aria-live": "assertive" }),
+    );
   }
 
   buildSide() {
     const open = (name, label, panel) => iconButton(name, label, panel, { shown: true });
-    return el("aside", { class: "side", id: "side", "aria-label": "Chats" },
-      el("div", { class: "brand" }, brandMark(), el("span", {}, "ruster"), iconButton("close", "Close the list", () => this.toggleSide(false), { kind: "quiet close-side" })),
-      iconButton("plus", "New chat", () => this.newChat(), { shown: true, keys: "Alt+N", kind: "new" }), this.sessions.node,
-      el("div", { class: "side-places" }, open("clock", "Reminders", () => remindersPanel(this)), open("memory", "Memory", () => memoryPanel(this.link)), open("models", "Local models", () => modelsPanel(this))),
-      el("div", { class: "side-foot" }, this.version, this.reading.themeButton, iconButton("help", "Keyboard shortcuts", () => this.showShortcuts(), { keys: "?" })));
+    return el(
+      "aside",
+      { class: "side", id: "side", "aria-label": "Chats" },
+      el(
+        "div",
+        { class: "brand" },
+        brandMark(),
+        el("span", {}, "ruster"),
+        iconButton("close", "Close the list", () => this.toggleSide(false), { kind: "quiet close-side" }),
+      ),
+      iconButton("plus", "New chat", () => this.newChat(), { shown: true, keys: "Alt+N", kind: "new" }),
+      this.sessions.node,
+      el(
+        "div",
+        { class: "side-places" },
+        open("clock", "Reminders", () => remindersPanel(this)),
+        open("memory", "Memory", () => memoryPanel(this.link)),
+        open("models", "Local models", () => modelsPanel(this)),
+      ),
+      el(
+        "div",
+        { class: "side-foot" },
+        this.version,
+        this.reading.themeButton,
+        iconButton("help", "Keyboard shortcuts", () => this.showShortcuts(), { keys: "?" }),
+      ),
+    );
   }
 
   showEmpty() {
-    const ideas = SUGGESTIONS.map((words) => el("button", { type: "button", class: "button idea", on: { click: () => this.composer.set(words) } }, words));
-    this.reading.show(el("div", { class: "empty" }, brandMark(), el("h2", {}, "What shall we do?"), el("p", {}, "An agent of your own, on this machine. Ask something, or hand something over."), el("div", { class: "ideas" }, ideas)));
+    const ideas = SUGGESTIONS.map((words) =>
+      el("button", { type: "button", class: "button idea", on: { click: () => this.composer.set(words) } }, words),
+    );
+    this.reading.show(
+      el(
+        "div",
+        { class: "empty" },
+        brandMark(),
+        el("h2", {}, "What shall we do?"),
+        el("p", {}, "An agent of your own, on this machine. Ask something, or hand something over."),
+        el("div", { class: "ideas" }, ideas),
+      ),
+    );
   }
 
   toast(words, kind = "notice") {
-    const node = el("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : null }, el("p", {}, words), iconButton("close", "Dismiss", () => node.remove()));
+    const node = el(
+      "div",
+      { class: `toast ${kind}`, role: kind === "error" ? "alert" : null },
+      el("p", {}, words),
+      iconButton("close", "Dismiss", () => node.remove()),
+    );
     while (this.toasts.childElementCount >= 3) this.toasts.firstElementChild.remove();
     this.toasts.append(node);
     setTimeout(() => node.remove(), kind === "error" ? 12000 : 7000);
@@ -92,25 +165,41 @@ class Desk {
 
   showLocked() {
     if (this.lockedDialog?.open) return;
-    const body = [el("p", {}, "This browser is not signed in. Ask for a link at a terminal of this machine, and open it here:"),
+    const body = [
+      el("p", {}, "This browser is not signed in. Ask for a link at a terminal of this machine, and open it here:"),
       el("div", { class: "code" }, el("pre", { tabindex: 0, "aria-label": "Command" }, el("code", {}, "rusterctl ui"))),
       el("p", { class: "hint" }, "A link works once. What you were writing is kept."),
-      el("div", { class: "answers" }, el("button", { type: "button", class: "button primary", on: { click: () => this.lockedDialog.close() } }, "Try again"))];
+      el(
+        "div",
+        { class: "answers" },
+        el(
+          "button",
+          { type: "button", class: "button primary", on: { click: () => this.lockedDialog.close() } },
+          "Try again",
+        ),
+      ),
+    ];
     this.lockedDialog = openDialog("modal", "Not signed in", body, () => this.link.retryNow());
   }
 
   async connected() {
     if (this.lockedDialog?.open) this.lockedDialog.close();
     this.followed.clear();
-    this.underway.clear();
+    this.outbox.underway.clear();
     this.waiting.watch();
     this.models.load();
-    this.link.ask({ action: "status" }).then((status) => this.showStatus(status), () => {});
+    this.link.ask({ action: "status" }).then(
+      (status) => this.showStatus(status),
+      () => {},
+    );
     await this.sessions.refresh();
     if (this.wanted && this.sessions.get(this.wanted)) await this.show(this.wanted);
     else if (this.conversation && (!this.conversation.ready || !(await this.resume()))) await this.show(this.current);
+    const wanted = this.wanted;
     this.wanted = null;
-    await this.resend();
+    await this.outbox.resend();
+    // A chat that was begun without a connection, before the page was loaded anew.
+    if (wanted && !this.current && this.sessions.get(wanted)) await this.show(wanted);
   }
 
   /** Go on with the open conversation; false if it must be read anew. */
@@ -139,7 +228,7 @@ class Desk {
     const entry = this.outbox.add({ session: this.current, message, mode, seq: this.conversation.seq, create });
     this.sessions.touch(this.current);
     this.reading.toBottom();
-    this.post(entry);
+    this.outbox.post(entry);
   }
 
   beginChat(create) {
@@ -152,49 +241,6 @@ class Desk {
     history.replaceState(null, "", `#/${encodeURIComponent(this.current)}`);
     remembered.set("draft.", null);
     this.composer.session = this.current;
-  }
-
-  async post({ id, session, message, mode, create }) {
-    if (this.underway.has(id)) return;
-    this.underway.add(id);
-    try {
-      if (create && !this.followed.has(session)) {
-        this.followed.add(session);
-        const { model } = await this.link.ask({ action: "create", session_id: session, ...create }, "created");
-        this.sessions.update(session, { model });
-        if (session === this.current) this.drawHead();
-      }
-      await this.link.ask({ action: "send", session_id: session, message, mode, id }, "accepted");
-      this.outbox.settle(id);
-    } catch (failure) {
-      if (failure.code === "offline") return;
-      this.outbox.settle(id);
-      this.toast(failure.message, "error");
-      if (session === this.current && !this.composer.text) this.composer.set(message);
-    }
-  }
-
-  /** After a reconnection: find out which messages the daemon has, send the others. */
-  async resend() {
-    for (const session of new Set(this.outbox.entries.map((entry) => entry.session))) {
-      if (!this.followed.has(session)) await this.findAccepted(session);
-      for (const entry of this.outbox.of(session)) await this.post(entry);
-    }
-  }
-
-  /** Learn of messages that were accepted while nobody listened; their events settle them. */
-  async findAccepted(session) {
-    const [{ seq }] = this.outbox.of(session);
-    try {
-      await this.link.ask({ action: "attach", session_id: session, since: seq }, "attached");
-      this.followed.add(session);
-    } catch (failure) {
-      if (failure.code === "session_not_found") return;
-      if (!["cursor_expired", "cursor_invalid"].includes(failure.code)) throw failure;
-      const { total } = await this.link.ask({ action: "history", session_id: session, limit: 1 });
-      const { history } = await this.link.ask({ action: "history", session_id: session, limit: 200, offset: Math.max(0, total - 200) });
-      for (const record of history) this.outbox.settle(record.id);
-    }
   }
 
   withdraw(id) {
@@ -246,7 +292,8 @@ class Desk {
     if (!LIVE.has(name)) return;
     this.mark(event);
     // What is watched comes without `seq`; the session's own event comes as well.
-    if (session === this.current && !(name.startsWith("approval_") && event.seq === undefined)) this.conversation?.take(event);
+    if (session === this.current && !(name.startsWith("approval_") && event.seq === undefined))
+      this.conversation?.take(event);
   }
 
   /** Keep the marks in the list right. */
@@ -255,7 +302,8 @@ class Desk {
     if (name === "accepted") this.sessions.update(id, { running: true });
     const ended = (name === "response" && done) || name === "cancelled" || (name === "error" && turn);
     if (ended) this.sessions.update(id, { running: false });
-    if (id !== this.current && (ended || name === "proactive" || name === "question")) this.sessions.update(id, { unread: true });
+    if (id !== this.current && (ended || name === "proactive" || name === "question"))
+      this.sessions.update(id, { unread: true });
   }
 
   runningChanged() {
@@ -372,7 +420,22 @@ class Desk {
 }
 
 /** Events of a session that the open conversation takes; all others answer commands. */
-const LIVE = new Set(["accepted", "response", "thought", "tool_call", "approval_required", "approval_resolved", "question", "skill_used", "usage", "progress", "notice", "cancelled", "error", "proactive"]);
+const LIVE = new Set([
+  "accepted",
+  "response",
+  "thought",
+  "tool_call",
+  "approval_required",
+  "approval_resolved",
+  "question",
+  "skill_used",
+  "usage",
+  "progress",
+  "notice",
+  "cancelled",
+  "error",
+  "proactive",
+]);
 
 /** The first words of a message, as the name of its chat. */
 function titleFrom(message) {

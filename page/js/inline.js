@@ -9,7 +9,8 @@ const BARE_URL = /https?:\/\/[^\s<>"'`\\^{|}\u0000-\u0020]+/y;
 /** Return an address that a link may go to, null for all others. */
 function safeAddress(written) {
   const address = written.trim();
-  if (address.length > 4000 || /[\u0000-\u0020\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/.test(address)) return null;
+  if (address.length > 4000 || /[\u0000-\u0020\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/.test(address))
+    return null;
   try {
     const { protocol, href } = new URL(address);
     return ["http:", "https:", "mailto:"].includes(protocol) ? href : null;
@@ -57,15 +58,26 @@ class InlineReader {
 
   special(sign) {
     switch (sign) {
-      case "\\": return this.escape();
-      case "`": return this.code();
-      case "*": case "_": case "~": return this.emphasis(sign);
-      case "!": return this.text[this.at + 1] === "[" && this.link(this.at + 1, true);
-      case "[": return this.link(this.at, false);
-      case "<": return this.angle();
-      case "h": return this.bare();
-      case "\n": return this.lineEnd();
-      default: return false;
+      case "\\":
+        return this.escape();
+      case "`":
+        return this.code();
+      case "*":
+      case "_":
+      case "~":
+        return this.emphasis(sign);
+      case "!":
+        return this.text[this.at + 1] === "[" && this.link(this.at + 1, true);
+      case "[":
+        return this.link(this.at, false);
+      case "<":
+        return this.angle();
+      case "h":
+        return this.bare();
+      case "\n":
+        return this.lineEnd();
+      default:
+        return false;
     }
   }
 
@@ -156,7 +168,15 @@ class InlineReader {
     const end = middle + 2 + target[0].length;
     const address = safeAddress(target[1] ?? target[2]);
     const inside = new InlineReader(words, this.depth + 1).read();
-    if (!address) return this.put(el("span", { class: "dead-link", title: "This address is not opened from here." }, inside.length ? inside : "link"), end);
+    if (!address)
+      return this.put(
+        el(
+          "span",
+          { class: "dead-link", title: "This address is not opened from here." },
+          inside.length ? inside : "link",
+        ),
+        end,
+      );
     if (picture) return this.put(link(address, ["picture: ", words || new URL(address).hostname]), end);
     // A link within a link's words would not be one; its words are kept.
     const flat = inside.map((node) => (node instanceof HTMLAnchorElement ? node.textContent : node));

@@ -34,7 +34,15 @@ class BlockReader {
     if (fence) return this.fence(at, fence);
     const heading = HEADING.exec(line);
     // The page has headings of its own; those of an answer come below them.
-    if (heading) return [el(`h${Math.min(6, heading[1].length + 2)}`, { class: `h${heading[1].length}`, dir: "auto" }, inline(heading[2])), at + 1];
+    if (heading)
+      return [
+        el(
+          `h${Math.min(6, heading[1].length + 2)}`,
+          { class: `h${heading[1].length}`, dir: "auto" },
+          inline(heading[2]),
+        ),
+        at + 1,
+      ];
     if (RULE.test(line)) return [el("hr"), at + 1];
     if (this.depth < MAX_NESTING && /^ {0,3}>/.test(line)) return this.quote(at);
     if (this.depth < MAX_NESTING && ITEM.test(line)) return this.list(at);
@@ -46,7 +54,9 @@ class BlockReader {
     let end = at + 1;
     const close = new RegExp(`^ {0,3}${mark[0] === "~" ? "~" : "`"}{${mark.length},}[ \\t]*$`);
     while (end < this.lines.length && !close.test(this.lines[end])) end += 1;
-    const code = this.lines.slice(at + 1, end).map((it) => (indent ? it.replace(new RegExp(`^ {0,${indent.length}}`), "") : it));
+    const code = this.lines
+      .slice(at + 1, end)
+      .map((it) => (indent ? it.replace(new RegExp(`^ {0,${indent.length}}`), "") : it));
     return [codeBlock(code.join("\n"), info.trim().split(/[\s,{]/)[0]), Math.min(end + 1, this.lines.length)];
   }
 
@@ -97,21 +107,43 @@ class BlockReader {
     if (task) lines[0] = lines[0].slice(task[0].length);
     const inside = nodesOf(lines, this.depth + 1);
     // A tight item is no paragraph of its own.
-    const flat = inside.flatMap((node) => (node.tagName === "P" && inside.filter((it) => it.tagName === "P").length === 1 ? [...node.childNodes] : [node]));
-    const box = task && el("span", { class: "task", role: "img", "aria-label": task[1] === " " ? "open" : "done" }, task[1] === " " ? "☐" : "☑");
+    const flat = inside.flatMap((node) =>
+      node.tagName === "P" && inside.filter((it) => it.tagName === "P").length === 1 ? [...node.childNodes] : [node],
+    );
+    const box =
+      task &&
+      el(
+        "span",
+        { class: "task", role: "img", "aria-label": task[1] === " " ? "open" : "done" },
+        task[1] === " " ? "☐" : "☑",
+      );
     return el("li", { dir: "auto", class: task ? "has-task" : null }, box, flat);
   }
 
   isTable(at) {
     const next = this.lines[at + 1];
-    return next !== undefined && this.lines[at].includes("|") && next.includes("-") && DELIMITERS.test(next) && cellsOf(this.lines[at]).length === cellsOf(next).length;
+    return (
+      next !== undefined &&
+      this.lines[at].includes("|") &&
+      next.includes("-") &&
+      DELIMITERS.test(next) &&
+      cellsOf(this.lines[at]).length === cellsOf(next).length
+    );
   }
 
   table(at) {
-    const sides = cellsOf(this.lines[at + 1]).map((it) => (it.endsWith(":") ? (it.startsWith(":") ? "center" : "end") : null));
+    const sides = cellsOf(this.lines[at + 1]).map((it) =>
+      it.endsWith(":") ? (it.startsWith(":") ? "center" : "end") : null,
+    );
     const row = (line, tag) => {
       const cells = cellsOf(line);
-      return el("tr", {}, sides.map((side, column) => el(tag, { class: side, dir: "auto", scope: tag === "th" ? "col" : null }, inline(cells[column] ?? ""))));
+      return el(
+        "tr",
+        {},
+        sides.map((side, column) =>
+          el(tag, { class: side, dir: "auto", scope: tag === "th" ? "col" : null }, inline(cells[column] ?? "")),
+        ),
+      );
     };
     let end = at + 2;
     while (end < this.lines.length && this.lines[end].trim() && this.lines[end].includes("|")) end += 1;
@@ -128,9 +160,19 @@ class BlockReader {
 
   paragraph(at) {
     let end = at + 1;
-    while (end < this.lines.length && this.lines[end].trim() && !/^ {0,3}(=+|-+)[ \t]*$/.test(this.lines[end]) && !this.begins(end) && !this.isTable(end)) end += 1;
+    while (
+      end < this.lines.length &&
+      this.lines[end].trim() &&
+      !/^ {0,3}(=+|-+)[ \t]*$/.test(this.lines[end]) &&
+      !this.begins(end) &&
+      !this.isTable(end)
+    )
+      end += 1;
     const under = end < this.lines.length && /^ {0,3}(=+|-+)[ \t]*$/.exec(this.lines[end]);
-    const text = this.lines.slice(at, end).map((line) => line.trimStart()).join("\n");
+    const text = this.lines
+      .slice(at, end)
+      .map((line) => line.trimStart())
+      .join("\n");
     if (under) {
       const level = under[1][0] === "=" ? 1 : 2;
       return [el(`h${level + 2}`, { class: `h${level}`, dir: "auto" }, inline(text)), end + 1];
@@ -140,16 +182,29 @@ class BlockReader {
 }
 
 function cellsOf(line) {
-  const inside = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const inside = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return inside.split(/(?<!\\)\|/, MAX_CELLS).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 const nodesOf = (lines, depth) => Array.from(new BlockReader(lines, depth).blocks(), (it) => it.node);
 
 function codeBlock(code, language) {
-  const head = el("div", { class: "code-head" }, el("span", {}, language || "text"), copyButton(() => code, "Copy the code"));
+  const head = el(
+    "div",
+    { class: "code-head" },
+    el("span", {}, language || "text"),
+    copyButton(() => code, "Copy the code"),
+  );
   const body = el("code", {}, FAMILY[language.toLowerCase()] ? highlighted(code, language) : revealed(code));
-  return el("div", { class: "code" }, head, el("pre", { tabindex: 0, role: "group", "aria-label": `Code${language ? `, ${language}` : ""}`, dir: "ltr" }, body));
+  return el(
+    "div",
+    { class: "code" },
+    head,
+    el("pre", { tabindex: 0, role: "group", "aria-label": `Code${language ? `, ${language}` : ""}`, dir: "ltr" }, body),
+  );
 }
 
 const SHOWN_CHARS = 120000; // of one text; the rest comes when asked for
@@ -171,10 +226,13 @@ class MarkdownView {
     this.text += text;
     if (this.waiting) return;
     // Drawing a long block takes time; the next drawing then comes later, so typing stays smooth.
-    this.waiting = setTimeout(() => {
-      this.waiting = 0;
-      this.draw();
-    }, Math.min(1000, 30 + 5 * (this.took ?? 0)));
+    this.waiting = setTimeout(
+      () => {
+        this.waiting = 0;
+        this.draw();
+      },
+      Math.min(1000, 30 + 5 * (this.took ?? 0)),
+    );
   }
 
   finish() {

@@ -12,7 +12,19 @@ class Reading {
     this.latest = iconButton("down", "Go to the latest", () => this.toBottom(true), { kind: "round latest" });
     this.latest.hidden = true;
     this.stage = el("div", { class: "stage" }, this.scroller, this.latest);
-    this.thoughtsButton = el("button", { type: "button", class: "button toggle", "aria-label": "Show thoughts", "aria-pressed": String(this.thoughts), title: "Show thoughts (Alt+T)", on: { click: () => this.toggleThoughts() } }, icon("thought"), el("span", {}, "Thoughts"));
+    this.thoughtsButton = el(
+      "button",
+      {
+        type: "button",
+        class: "button toggle",
+        "aria-label": "Show thoughts",
+        "aria-pressed": String(this.thoughts),
+        title: "Show thoughts (Alt+T)",
+        on: { click: () => this.toggleThoughts() },
+      },
+      icon("thought"),
+      el("span", {}, "Thoughts"),
+    );
     this.themeButton = iconButton("sun", "Light or dark", () => this.toggleTheme());
     // A smaller window (a keyboard comes up), or content that grows late, must not hide the end.
     this.sizes = new ResizeObserver(() => this.sticky && this.toBottom());

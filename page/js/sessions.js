@@ -8,11 +8,22 @@ class SessionList {
     this.sessions = new Map();
     this.drawn = new Map();
     this.touched = remembered.get("touched", {});
-    this.filter = el("input", { type: "search", placeholder: "Search chats", "aria-label": "Search chats", on: { input: () => this.draw(), keydown: (event) => this.filterKey(event) } });
+    this.filter = el("input", {
+      type: "search",
+      placeholder: "Search chats",
+      "aria-label": "Search chats",
+      on: { input: () => this.draw(), keydown: (event) => this.filterKey(event) },
+    });
     this.items = el("ul", { class: "sessions", "aria-label": "Chats" });
     this.items.addEventListener("keydown", (event) => this.key(event));
     this.empty = el("p", { class: "hint", hidden: true });
-    this.node = el("div", { class: "session-list" }, el("div", { class: "search" }, icon("search"), this.filter), this.empty, this.items);
+    this.node = el(
+      "div",
+      { class: "session-list" },
+      el("div", { class: "search" }, icon("search"), this.filter),
+      this.empty,
+      this.items,
+    );
   }
 
   async refresh() {
@@ -43,7 +54,11 @@ class SessionList {
 
   touch(id) {
     this.touched[id] = Date.now();
-    this.touched = Object.fromEntries(Object.entries(this.touched).sort(([, a], [, b]) => b - a).slice(0, 300));
+    this.touched = Object.fromEntries(
+      Object.entries(this.touched)
+        .sort(([, a], [, b]) => b - a)
+        .slice(0, 300),
+    );
     remembered.set("touched", this.touched);
     this.draw();
   }
@@ -56,7 +71,9 @@ class SessionList {
   get shown() {
     const time = (info) => this.touched[info.session_id] ?? (Date.parse(info.created) || 0);
     const wanted = this.filter.value.trim().toLowerCase();
-    return [...this.sessions.values()].filter((info) => `${info.title}\n${info.session_id}`.toLowerCase().includes(wanted)).sort((a, b) => time(b) - time(a));
+    return [...this.sessions.values()]
+      .filter((info) => `${info.title}\n${info.session_id}`.toLowerCase().includes(wanted))
+      .sort((a, b) => time(b) - time(a));
   }
 
   draw() {
@@ -70,19 +87,27 @@ class SessionList {
 
   drawNow() {
     const focused = this.items.contains(document.activeElement) ? document.activeElement : null;
-    const place = focused && [focused.closest("li").dataset.session, [...focused.closest("li").querySelectorAll("button")].indexOf(focused)];
+    const place = focused && [
+      focused.closest("li").dataset.session,
+      [...focused.closest("li").querySelectorAll("button")].indexOf(focused),
+    ];
     const shown = this.shown.slice(0, MAX_LISTED);
     const drawn = new Map(shown.map((info) => [info.session_id, this.drawnItem(info)]));
     this.drawn = drawn;
     const nodes = [...drawn.values()].map(({ node }) => node);
     // What stands where it stood is left alone: moving it would take the focus from it.
-    if (nodes.length !== this.items.childElementCount || nodes.some((node, index) => node !== this.items.children[index])) this.items.replaceChildren(...nodes);
+    if (
+      nodes.length !== this.items.childElementCount ||
+      nodes.some((node, index) => node !== this.items.children[index])
+    )
+      this.items.replaceChildren(...nodes);
     this.empty.hidden = shown.length > 0;
     this.empty.textContent = this.filter.value ? "No chat has that in its name." : "Your chats will be listed here.";
     const stop = this.items.querySelector("[aria-current]") ?? this.items.querySelector(".open");
     for (const node of nodes) node.querySelector(".open").tabIndex = -1;
     if (stop) stop.tabIndex = 0;
-    if (focused && document.activeElement !== focused) drawn.get(place[0])?.node.querySelectorAll("button")[place[1]]?.focus();
+    if (focused && document.activeElement !== focused)
+      drawn.get(place[0])?.node.querySelectorAll("button")[place[1]]?.focus();
   }
 
   /** Return the item as it was drawn before, or anew if something about it has changed. */
@@ -96,12 +121,36 @@ class SessionList {
   item({ session_id: id, title, running, unread, asks }) {
     const current = id === this.desk.current;
     const name = title || id;
-    const mark = asks ? ["asks", "needs your approval"] : running ? ["running", "is answering"] : unread ? ["unread", "has something new"] : null;
-    return el("li", { data: { session: id }, class: current ? "current" : null },
-      el("button", { type: "button", class: "open", tabindex: -1, "aria-current": current ? "page" : null, title: name, on: { click: () => this.desk.open(id) } },
-        el("span", { class: "name", dir: "auto" }, name), mark && el("span", { class: `mark ${mark[0]}`, role: "img", "aria-label": mark[1] })),
-      el("span", { class: "tools" },
-        this.tool("edit", `Rename ${name}`, () => this.desk.rename(id)), this.tool("trash", `Delete ${name}`, () => this.desk.remove(id))));
+    const mark = asks
+      ? ["asks", "needs your approval"]
+      : running
+        ? ["running", "is answering"]
+        : unread
+          ? ["unread", "has something new"]
+          : null;
+    return el(
+      "li",
+      { data: { session: id }, class: current ? "current" : null },
+      el(
+        "button",
+        {
+          type: "button",
+          class: "open",
+          tabindex: -1,
+          "aria-current": current ? "page" : null,
+          title: name,
+          on: { click: () => this.desk.open(id) },
+        },
+        el("span", { class: "name", dir: "auto" }, name),
+        mark && el("span", { class: `mark ${mark[0]}`, role: "img", "aria-label": mark[1] }),
+      ),
+      el(
+        "span",
+        { class: "tools" },
+        this.tool("edit", `Rename ${name}`, () => this.desk.rename(id)),
+        this.tool("trash", `Delete ${name}`, () => this.desk.remove(id)),
+      ),
+    );
   }
 
   tool(name, label, onclick) {

@@ -1,27 +1,6 @@
 // One turn on the page: what was said, and the answer with its thoughts, tools and questions.
 
-const ATTACHED = /(?:^|\n\n)File: ([^\n]+) \(([^()\n]+)\)\n(`{3,})[^\n]*\n([^]*?)\n\3(?=\n\n|$)/g;
-
-/** Show what a person said: as typed, with attached files folded. */
-function spokenText(text) {
-  const parts = el("div", { class: "spoken", dir: "auto" });
-  const files = el("div", { class: "files" });
-  let from = 0;
-  for (const found of text.matchAll(ATTACHED)) {
-    parts.append(text.slice(from, found.index));
-    from = found.index + found[0].length;
-    files.append(el("details", { class: "fold" }, el("summary", {}, icon("clip"), el("span", {}, revealed(found[1])), el("small", {}, found[2])), el("pre", { tabindex: 0 }, revealed(found[4]))));
-  }
-  const rest = text.slice(from);
-  if (rest.length > 6000) parts.append(rest.slice(0, 6000), el("details", { class: "rest" }, el("summary", {}, `Show ${sizeWords(rest.length - 6000)} more`), rest.slice(6000)));
-  else parts.append(rest);
-  if (files.childElementCount) parts.append(files);
-  return parts;
-}
-
 const ASKING = "ask_user"; // the tool with which a model asks the person
-
-const pretty = (value) => JSON.stringify(value, null, 2) ?? "";
 
 class TurnView {
   /** `desk` is what its buttons work on: why, ask again, edit, approve. */
@@ -31,7 +10,12 @@ class TurnView {
     this.said = el("div", { class: "said" });
     this.parts = el("div", { class: "parts" });
     this.foot = el("footer", { class: "foot" });
-    this.phase = el("p", { class: "phase", hidden: true }, el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")), el("span", {}));
+    this.phase = el(
+      "p",
+      { class: "phase", hidden: true },
+      el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+      el("span", {}),
+    );
     this.answer = el("div", { class: "answer" }, this.parts, this.phase, this.foot);
     this.node = el("article", { class: "turn", "aria-label": "Turn" }, this.said, this.answer);
     this.messages = [];
@@ -48,9 +32,26 @@ class TurnView {
 
   addSaid(message, { time = null, source = null } = {}) {
     if (this.messages.length) this.answer.hidden = false;
-    const bubble = el("div", { class: "bubble" }, source && el("p", { class: "source" }, icon("bell"), `From ${source}`), spokenText(message));
-    const tools = el("div", { class: "tools" }, time && el("time", { datetime: time }, timeWords(time)), copyButton(() => message, "Copy the message"), !source && iconButton("edit", "Edit and send again", () => this.desk.edit(message), { keys: "↑" }));
-    const line = el("div", { class: "line" }, el("h3", { class: "offscreen" }, source ? `${source} said` : "You said"), bubble, tools);
+    const bubble = el(
+      "div",
+      { class: "bubble" },
+      source && el("p", { class: "source" }, icon("bell"), `From ${source}`),
+      spokenText(message),
+    );
+    const tools = el(
+      "div",
+      { class: "tools" },
+      time && el("time", { datetime: time }, timeWords(time)),
+      copyButton(() => message, "Copy the message"),
+      !source && iconButton("edit", "Edit and send again", () => this.desk.edit(message), { keys: "↑" }),
+    );
+    const line = el(
+      "div",
+      { class: "line" },
+      el("h3", { class: "offscreen" }, source ? `${source} said` : "You said"),
+      bubble,
+      tools,
+    );
     // What is said in the middle of an answer stands where it was said.
     if (this.messages.length) this.put(line);
     else this.said.append(line);
@@ -95,7 +96,15 @@ class TurnView {
   }
 
   on_skill_used({ skill, result }) {
-    this.put(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill), el("small", {}, result)));
+    this.put(
+      el(
+        "p",
+        { class: "chip-line" },
+        el("span", { class: "chip violet" }, "skill"),
+        el("span", {}, skill),
+        el("small", {}, result),
+      ),
+    );
   }
 
   on_question({ question }) {
@@ -191,7 +200,12 @@ class TurnView {
     const text = new MarkdownView();
     text.onDraw = () => this.desk.reading.grown();
     const label = el("span", {}, "Thinking");
-    const node = el("details", { class: "fold thought busy", open: this.desk.reading.thoughts }, el("summary", {}, icon("thought"), label), text.node);
+    const node = el(
+      "details",
+      { class: "fold thought busy", open: this.desk.reading.thoughts },
+      el("summary", {}, icon("thought"), label),
+      text.node,
+    );
     this.put(node);
     this.thought = { text, node, label, began: Date.now() };
   }
@@ -209,8 +223,25 @@ class TurnView {
   addCall(id, tool, given) {
     const state = el("small", { class: "state" }, "running");
     const brief = Object.values(given ?? {}).find((value) => typeof value === "string" || typeof value === "number");
-    const body = el("div", { class: "fold-body" }, el("h4", {}, "Arguments"), el("pre", { tabindex: 0, dir: "ltr" }, revealed(pretty(given))));
-    const node = el("details", { class: "fold call busy" }, el("summary", {}, icon("tool"), el("code", {}, revealed(tool)), el("span", { class: "brief" }, brief === undefined ? "" : revealed(String(brief).slice(0, 200))), state), body);
+    const body = el(
+      "div",
+      { class: "fold-body" },
+      el("h4", {}, "Arguments"),
+      el("pre", { tabindex: 0, dir: "ltr" }, revealed(pretty(given))),
+    );
+    const node = el(
+      "details",
+      { class: "fold call busy" },
+      el(
+        "summary",
+        {},
+        icon("tool"),
+        el("code", {}, revealed(tool)),
+        el("span", { class: "brief" }, brief === undefined ? "" : revealed(String(brief).slice(0, 200))),
+        state,
+      ),
+      body,
+    );
     this.put(node);
     const call = { node, state, body, ended: false };
     this.calls.set(id, call);
@@ -231,7 +262,14 @@ class TurnView {
   }
 
   putQuestion(question) {
-    this.put(el("section", { class: "card ask", "aria-label": "Question" }, el("p", { class: "card-head" }, icon("help"), "A question to you"), this.markdown(String(question)).node));
+    this.put(
+      el(
+        "section",
+        { class: "card ask", "aria-label": "Question" },
+        el("p", { class: "card-head" }, icon("help"), "A question to you"),
+        this.markdown(String(question)).node,
+      ),
+    );
   }
 
   note(words, kind) {
@@ -267,10 +305,16 @@ class TurnView {
 
   drawFoot() {
     const { prompt, completion, ms } = this.usage;
-    const facts = [this.model, prompt || completion ? `${prompt.toLocaleString("en")} → ${completion.toLocaleString("en")} tokens` : null, ms ? durationWords(ms) : null].filter(Boolean);
+    const facts = [
+      this.model,
+      prompt || completion ? `${prompt.toLocaleString("en")} → ${completion.toLocaleString("en")} tokens` : null,
+      ms ? durationWords(ms) : null,
+    ].filter(Boolean);
     const answer = () => this.texts.map((text) => text.text).join("\n\n");
     this.foot.replaceChildren(
-      el("span", { class: "actions" },
+      el(
+        "span",
+        { class: "actions" },
         answer() ? copyButton(answer, "Copy the answer") : "",
         iconButton("why", "Why this answer?", () => this.desk.why(this.id), { keys: "Alt+W" }),
         iconButton("again", "Ask again", () => this.desk.again(this.messages.join("\n\n"))),
@@ -297,7 +341,12 @@ class TurnView {
     }
     if (role !== "assistant") return;
     this.answer.hidden = false;
-    if (record.end) (record.skills ?? []).forEach((skill) => this.parts.prepend(el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill))));
+    if (record.end)
+      (record.skills ?? []).forEach((skill) =>
+        this.parts.prepend(
+          el("p", { class: "chip-line" }, el("span", { class: "chip violet" }, "skill"), el("span", {}, skill)),
+        ),
+      );
     if (content) this.openText().append(content);
     for (const call of record.tool_calls ?? []) {
       if (call.name === ASKING) this.putQuestion(call.arguments?.question ?? "");
@@ -311,37 +360,10 @@ class TurnView {
     this.usage = { prompt: why.prompt_tokens ?? 0, completion: why.completion_tokens ?? 0, ms: why.total_ms ?? 0 };
     // The account says which calls failed; it counts calls in their order.
     const noted = why.tools?.filter(({ tool }) => tool !== ASKING) ?? [];
-    if (this.allCalls.length === noted.length) this.allCalls.forEach((call, index) => call.ended && this.markCall(call, noted[index].failed));
+    if (this.allCalls.length === noted.length)
+      this.allCalls.forEach((call, index) => call.ended && this.markCall(call, noted[index].failed));
     if (end === "cancelled") this.note("Stopped.", "warn");
     if (error) this.note(error.message, "error");
     this.end(end);
   }
-}
-
-/** What the agent said unasked. */
-function proactiveView({ message, source, time }) {
-  const view = new MarkdownView();
-  view.append(message);
-  view.finish();
-  return el("article", { class: "proactive", "aria-label": "Unasked message" },
-    el("p", { class: "card-head" }, icon("bell"), el("span", {}, source ? `Unasked, from ${source}` : "Unasked"), time && el("time", { datetime: time }, timeWords(time))),
-    view.node);
-}
-
-function progressBar() {
-  const bar = el("progress", { "aria-label": "Progress" });
-  const words = el("span", {});
-  const amount = el("small", {});
-  return {
-    node: el("div", { class: "progress" }, el("p", {}, words, amount), bar),
-    show(what, current, total, unit) {
-      const word = (value) => (unit ? `${value.toLocaleString("en")} ${unit}` : sizeWords(value));
-      words.textContent = what;
-      amount.textContent = total ? `${word(current)} of ${word(total)} · ${Math.floor((100 * current) / total)} %` : word(current);
-      if (total) {
-        bar.max = total;
-        bar.value = Math.min(current, total);
-      } else bar.removeAttribute("value");
-    },
-  };
 }

@@ -41,13 +41,23 @@ class Waiting {
     for (const id of sessions.sessions.keys()) sessions.update(id, { asks: asking.has(id) });
     const elsewhere = [...this.questions.values()].filter((asked) => asked.session_id !== current);
     this.node.hidden = !elsewhere.length;
-    const words = elsewhere.length === 1 ? `“${sessions.titleOf(elsewhere[0].session_id)}” waits for your approval.` : `${elsewhere.length} approvals wait in other chats.`;
-    const review = el("button", { type: "button", class: "button", on: { click: () => this.review(elsewhere) } }, "Review");
+    const words =
+      elsewhere.length === 1
+        ? `“${sessions.titleOf(elsewhere[0].session_id)}” waits for your approval.`
+        : `${elsewhere.length} approvals wait in other chats.`;
+    const review = el(
+      "button",
+      { type: "button", class: "button", on: { click: () => this.review(elsewhere) } },
+      "Review",
+    );
     this.node.replaceChildren(icon("shield"), el("span", { dir: "auto" }, words), review);
   }
 
   review(questions) {
-    const cards = questions.flatMap((asked) => [el("p", { class: "hint" }, `In “${this.desk.sessions.titleOf(asked.session_id)}”`), this.card(asked).node]);
+    const cards = questions.flatMap((asked) => [
+      el("p", { class: "hint" }, `In “${this.desk.sessions.titleOf(asked.session_id)}”`),
+      this.card(asked).node,
+    ]);
     openDialog("drawer", "Waiting for your approval", cards);
   }
 

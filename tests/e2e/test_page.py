@@ -178,6 +178,21 @@ async def test_a_lost_connection_loses_and_doubles_nothing(folder: Path) -> None
         await expect(visit.page.locator(".waiting")).to_have_count(0)
 
 
+async def test_messages_said_before_anything_is_open_come_in_order(folder: Path) -> None:
+    async with visiting(folder) as visit:
+        await visit.open()
+        await visit.bridge.stop()
+        await expect(visit.page.locator(".connection")).to_contain_text("lost")
+        for number in range(3):
+            await visit.say(f"number {number}")
+        await visit.bridge.start()
+        await visit.answered(3)
+        said = ["number 0", "number 1", "number 2"]
+        assert await visit.page.locator(".spoken").all_text_contents() == said
+        sends = [it["message"] for it in visit.bridge.commands if it["action"] == "send"]
+        assert sends == said
+
+
 async def test_a_message_whose_receipt_was_lost_is_not_sent_twice(folder: Path) -> None:
     async with visiting(folder) as visit:
         await visit.open()
