@@ -69,7 +69,7 @@ function reminderItem(desk, job, act) {
   const name = job.title || job.do?.say?.message || job.do?.prompt?.message || job.job_id;
   const facts = [
     job.when,
-    job.enabled ? job.due && `next ${timeWords(job.due)}` : "switched off",
+    job.enabled ? null : "switched off",
     job.session_id && `in ${desk.sessions.titleOf(job.session_id)}`,
     job.last && `last: ${job.last.outcome}`,
   ];
@@ -89,7 +89,7 @@ function memoryPanel(link) {
   const found = el("ul", { class: "plain-list" });
   const words = el("p", { class: "hint", role: "status" }, "What ruster remembers, by words and by meaning.");
   const input = el("input", {
-    type: "search",
+    type: "text",
     maxlength: 1000,
     placeholder: "Where does my sister live?",
     "aria-label": "Search the memory",

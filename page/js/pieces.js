@@ -49,7 +49,7 @@ function proactiveView({ message, source, time }) {
       "p",
       { class: "card-head" },
       icon("bell"),
-      el("span", {}, source ? `Unasked, from ${source}` : "Unasked"),
+      el("span", {}, source ? `Unasked, from ${source.replace(":", " ")}` : "Unasked"),
       time && el("time", { datetime: time }, timeWords(time)),
     ),
     view.node,

@@ -35,7 +35,7 @@ class TurnView {
     const bubble = el(
       "div",
       { class: "bubble" },
-      source && el("p", { class: "source" }, icon("bell"), `From ${source}`),
+      source && el("p", { class: "source" }, icon("bell"), `From ${source.replace(":", " ")}`),
       spokenText(message),
     );
     const tools = el(

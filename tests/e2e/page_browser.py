@@ -109,7 +109,7 @@ class Visit:
 
     async def answered(self, turns: int) -> None:
         """Wait until so many turns have ended."""
-        await self.page.locator(f".turns:has(> .turn:nth-of-type({turns}) .foot .facts)").wait_for()
+        await self.turns.nth(turns - 1).locator(".foot .facts").wait_for(state="attached")
 
     async def width_over(self) -> int:
         """Return by how much the page is wider than the window."""

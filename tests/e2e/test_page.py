@@ -312,7 +312,7 @@ async def test_reminders_are_listed_and_what_is_said_unasked_looks_different(fol
         await (await visit.daemon.proactive.jobs()).tick()
         await expect(page.locator(".proactive")).to_contain_text("eat")
         await page.reload()
-        await expect(page.locator(".proactive")).to_contain_text("Unasked, from job:")
+        await expect(page.locator(".proactive")).to_contain_text("Unasked, from job say-")
         await expect(page.locator(".proactive")).to_have_count(1)
 
 
@@ -342,9 +342,10 @@ async def test_progress_is_drawn_while_it_lasts(folder: Path) -> None:
         assert await panel.get_by_role("progressbar").get_attribute("value") == "25"
 
 
-async def test_who_is_not_signed_in_is_told_how(folder: Path) -> None:
+@pytest.mark.parametrize("early", [False, True], ids=["close code", "refused"])
+async def test_who_is_not_signed_in_is_told_how(folder: Path, early: bool) -> None:
     async with visiting(folder) as visit:
-        visit.bridge.locked = True
+        visit.bridge.locked, visit.bridge.refuses_early = True, early
         await visit.page.goto(visit.bridge.url)
         dialog = visit.page.get_by_role("dialog", name="Not signed in")
         await expect(dialog).to_contain_text("rusterctl ui")

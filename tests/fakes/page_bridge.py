@@ -56,6 +56,7 @@ class PageBridge:
         self._serving: asyncio.Task[None] | None = None
         self.port = 0
         self.locked = False
+        self.refuses_early = False
         self.commands: list[dict[str, Any]] = []
         self.stand_ins: dict[str, list[dict[str, Any]]] = {}
         self.lose_after: str | None = None
@@ -126,6 +127,9 @@ class PageBridge:
         return JSONResponse({"object": "list", "data": data})
 
     async def _pipe(self, websocket: WebSocket) -> None:
+        if self.locked and self.refuses_early:
+            await websocket.close()  # before it was taken: the answer is an HTTP status
+            return
         await websocket.accept()
         if self.locked:
             await websocket.close(4401)
