@@ -52,6 +52,7 @@ async def _full_of_things(visit: Visit) -> None:
 async def test_axe_finds_nothing_serious(folder: Path, theme: str) -> None:
     async with _visiting(folder, look={"theme": theme}) as visit:
         page = visit.page
+        await page.emulate_media(reduced_motion="reduce")  # colours are read as they are in the end
         await visit.open()
         assert await serious(page) == []
         await _full_of_things(visit)
@@ -61,17 +62,14 @@ async def test_axe_finds_nothing_serious(folder: Path, theme: str) -> None:
         for name in ("Reminders", "Memory", "Local models", "Keyboard shortcuts"):
             await page.get_by_role("button", name=name).click()
             await expect(page.locator("dialog [aria-busy]")).to_have_count(0)
-            await page.wait_for_timeout(250)  # axe reads colours, which come in
             assert await serious(page) == [], name
             await page.keyboard.press("Escape")
         await visit.turns.first.get_by_role("button", name="Why this answer?").click()
         await expect(page.get_by_role("dialog")).to_contain_text("40 read")
-        await page.wait_for_timeout(250)
         assert await serious(page) == []
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Reject").click()
         await visit.answered(2)
-        await page.wait_for_timeout(250)
         assert await serious(page) == []
 
 
@@ -154,12 +152,12 @@ async def test_screen_readers_are_told_of_the_answer(folder: Path) -> None:
 async def test_a_phone_has_a_drawer_and_nothing_to_scroll_sideways(folder: Path) -> None:
     async with _visiting(folder, look={"width": 360, "height": 740}) as visit:
         page = visit.page
+        await page.emulate_media(reduced_motion="reduce")
         await _full_of_things(visit)
         assert await visit.width_over() <= 0
         await expect(page.get_by_role("complementary", name="Chats")).to_be_hidden()
         await page.get_by_role("button", name="Chats", exact=True).click()
         await expect(page.get_by_role("button", name="Close the list")).to_be_focused()
-        await page.wait_for_timeout(250)  # it slides in
         assert await serious(page) == []
         await page.locator(".sessions .open").click()
         await expect(page.get_by_role("complementary", name="Chats")).to_be_hidden()
