@@ -19,9 +19,8 @@ from ruster.testing import RawClient, ScriptedProvider, running_daemon
 
 _OWN = ["configuration", "config_folder", "data_folder", "socket", "daemon"]
 _DAEMONS = [
-    "sandbox", "scripts", "engine", "model", "policy", "skills", "permissions", "disk",
-    "open_files",
-    "gateway",
+    "sandbox", "scripts", "engine", "model", "policy", "skills", "gateway",
+    "permissions", "disk", "open_files",
 ]  # fmt: skip
 
 
