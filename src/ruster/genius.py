@@ -209,8 +209,7 @@ class Genius:
         await self._services.engine.unload()
 
     def _full_name(self, name: str) -> str:
-        prefix, slash, _ = name.partition("/")
-        return name if slash and prefix in self._services.registry else f"{LOCAL}/{name}"
+        return self._services.full_name(name)
 
 
 def _message(said: Said) -> Message:
