@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
+    from ruster.gateway.api.parts import EmbeddingModels, EngineControl
     from ruster.gateway.serving import Gateway
     from ruster.handlers.dispatcher import Dispatcher
     from ruster.handlers.gateway import GatewayHandlers
@@ -43,6 +44,9 @@ class GatewayNeeds:
     ``is_here`` says whether a model can answer without a download."""
 
     models: ChatModels
+    embeddings: EmbeddingModels
+    engine: EngineControl
+    counts: Callable[[], Awaitable[dict[str, float]]]
     default_model: Callable[[], str]
     is_here: Callable[[str], Awaitable[bool]]
     dispatcher: Callable[[], Dispatcher]
@@ -167,4 +171,24 @@ class GatewayServices:
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
         """Return the routes of all APIs. An API is one line here."""
-        return ()
+        from ruster.gateway.api.parts import ApiParts
+        from ruster.gateway.ollama import endpoints as ollama
+
+        needs = self._needs
+        parts = ApiParts(
+            settings=self._settings,
+            models=needs.models,
+            embeddings=needs.embeddings,
+            default_model=needs.default_model,
+            full_name=self._full_name,
+            engine=needs.engine,
+            clock=needs.clock,
+            socket_url=socket_url,
+            counts=needs.counts,
+            dispatch=needs.dispatcher(),
+        )
+        return [*ollama.routes(parts)]
+
+    def _full_name(self, name: str) -> str:
+        """Take a model without a provider for one of the default model's provider."""
+        return name if "/" in name else f"{self._needs.default_model().partition('/')[0]}/{name}"
