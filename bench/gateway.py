@@ -45,7 +45,6 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
             theirs += asyncio.run(_all(lambda n: _over_socket(server.socket_path, n)))
             ours += asyncio.run(_all(lambda _: _over_http(port, token)))
             stalled += asyncio.run(_beside_stalled(port, token))
-    p50 = percentile(theirs, 50)
     p99, control = percentile(ours, 99), percentile(theirs, 99)
     note = "control: the socket's own first event"
     return [
