@@ -185,6 +185,15 @@ COMMAND_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "server_detach": [{"action": "server_detach", "session_id": "work", "server": "mail"}],
     "server_send": [{"action": "server_send", "server": "mail", "message": "unread"}],
     "server_subscribe": [{"action": "server_subscribe", "server": "mail"}],
+    "gateway_token_add": [
+        {"action": "gateway_token_add", "label": "editor"},
+        {"action": "gateway_token_add", "label": "anna", "owner": 1001, "lasts_s": 86400},
+    ],
+    "gateway_token_list": [{"action": "gateway_token_list"}],
+    "gateway_token_revoke": [
+        {"action": "gateway_token_revoke", "token_id": "g-5f0c9a1be2d34c77"},
+    ],
+    "gateway_link": [{"action": "gateway_link"}],
     "ping": [{"action": "ping", "id": "a1"}],
 }
 
@@ -249,6 +258,9 @@ _MEMORY_MOVE = events.MemoryLogEntry(
     to_layer="insights",
 )
 _BACKUP = events.BackupSummary(name="before-moving", size_bytes=2_400_256, time=_CREATED)
+_TOKEN = events.GatewayTokenSummary(
+    token_id="g-5f0c9a1be2d34c77", label="editor", owner=1000, created=_CREATED, state="usable"
+)
 _MAIL = events.ServerSummary(
     server="mail",
     state="connected",
@@ -659,6 +671,12 @@ EVENT_EXAMPLES: dict[type[Event], Event] = {
         events.ServerEvent(
             server="mail", time=_CREATED, payload={"from": "anna@example.com", "subject": "Lunch?"}
         ),
+        events.GatewayTokenAdded(
+            token="rgw_" + "x" * 43, details=_TOKEN, url="http://127.0.0.1:8080"
+        ),
+        events.GatewayTokenListing(tokens=[_TOKEN]),
+        events.GatewayTokenRevoked(token_id=_TOKEN.token_id),
+        events.GatewayLinked(url="http://127.0.0.1:8080/?link=" + "x" * 43, expires=_CREATED),
         events.Pong(),
     )
 }

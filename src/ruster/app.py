@@ -5,6 +5,7 @@ The only place that names concrete classes.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import resource
@@ -27,6 +28,7 @@ from ruster.core.errors import RusterError
 from ruster.core.ports import Provider, SessionState
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.event_services import EventParts, EventServices
+from ruster.gateway_services import GatewayNeeds, GatewayServices
 from ruster.handlers.approval import ApprovalHandlers
 from ruster.handlers.config import ConfigHandlers
 from ruster.handlers.daemon import DaemonHandlers, DaemonView
@@ -144,6 +146,7 @@ class Daemon:
         self.tools = self._build_tools()
         self.proactive = self._build_proactive()
         self.store, counts = self._build_store()
+        self.gateway = self._build_gateway()
         self.listener = self._build_listener(counts)
         self._notifier = ServiceNotifier(installation.environment)
 
@@ -161,6 +164,7 @@ class Daemon:
             _allow_many_descriptors()
             stack.push_async_callback(self.events.aclose)
             await self.listener.start()
+            stack.push_async_callback(self.gateway.aclose)
             self.skills.library.start()
             self.tools.start()
             stack.push_async_callback(self.skills.library.aclose)
@@ -170,6 +174,7 @@ class Daemon:
         self._notifier.ready()
         self.proactive.start()
         self.events.start()
+        self.gateway.start()
         _log.info("ready", socket=str(self._settings.socket_path), pid=os.getpid())
         return self
 
@@ -192,7 +197,9 @@ class Daemon:
         self.listener.broadcast(
             encode_event(NoticeEvent(code="shutting_down", message="the daemon is stopping"))
         )
-        await self.store.aclose(self._settings.shutdown_patience_s)
+        patience_s = self._settings.shutdown_patience_s
+        await asyncio.gather(self.gateway.drain(patience_s), self.store.aclose(patience_s))
+        await self.gateway.aclose()
         await self.listener.aclose()
         _log.info("stopped")
 
@@ -288,6 +295,17 @@ class Daemon:
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
 
+    def _build_gateway(self) -> GatewayServices:
+        needs = GatewayNeeds(
+            models=self._models,
+            default_model=lambda: self.store.default_model,
+            is_here=self.services.is_here,
+            dispatcher=lambda: self._dispatcher,
+            clock=self._given.clock,
+            disk=self._given.disk,
+        )
+        return GatewayServices(self._settings.gateway, self._given.paths, needs)
+
     def _build_listener(self, counts: TurnCounts) -> Listener:
         given, settings = self._given, self._settings
         view = DaemonView(
@@ -313,8 +331,10 @@ class Daemon:
             memory=lambda: self.memory.handlers(self.store, self.tools.pages),
             proactive=lambda: self.proactive.handlers(self.store),
             server=lambda: self.events.handlers(self.store),
+            gateway=self.gateway.handlers,
         )
-        return Listener(settings.socket_path, settings.server, Dispatcher(cases), os.geteuid())
+        self._dispatcher = Dispatcher(cases)
+        return Listener(settings.socket_path, settings.server, self._dispatcher, os.geteuid())
 
     def _checks(self) -> Mapping[str, Check]:
         """Return what a doctor looks at, imported when one is asked for."""
@@ -334,6 +354,7 @@ class Daemon:
             library=self.skills.library,
             meaning=self.memory.meaning,
             skill_folders=skill_folders(self._settings, given.paths),
+            gateway=self.gateway.check,
         )
         return build_checks(parts)
 

@@ -53,6 +53,7 @@ class CheckParts:
     library: SkillLibrary
     meaning: AskMeaning
     skill_folders: tuple[Path, ...]
+    gateway: Check
 
 
 def build_checks(parts: CheckParts) -> dict[str, Check]:
@@ -71,6 +72,7 @@ def build_checks(parts: CheckParts) -> dict[str, Check]:
         "policy": partial(check_policy, parts.trust),
         "skills": partial(check_skills, parts.library),
         "memory": partial(check_memory, settings.memory, parts.meaning),
+        "gateway": parts.gateway,
         "permissions": partial(asyncio.to_thread, check_permissions, exposed),
         "disk": partial(asyncio.to_thread, check_disk, parts.disk, parts.paths.data),
         "open_files": partial(asyncio.to_thread, check_open_files, settings),

@@ -133,6 +133,12 @@ _CONFIG = {
     "set": Entry("Change one setting; it is kept.", "ruster.cli.settings:set_setting"),
     "list": Entry("Print all settings.", "ruster.cli.settings:list_settings"),
 }
+_TOKENS = {
+    "add": Entry("Make a token and print it, once.", "ruster.cli.gateway:add"),
+    "list": Entry("List the tokens.", "ruster.cli.gateway:list_tokens"),
+    "revoke": Entry("Make a token useless at once.", "ruster.cli.gateway:revoke"),
+}
+_GATEWAY = {"token": Entry("Make, list and revoke tokens.", entries=_TOKENS)}
 _PROXY = {"serve": Entry("Run an LLM proxy until it is told to stop.", "ruster.cli.proxy:serve")}
 COMMANDS = {
     "chat": Entry("Talk to the agent.", "ruster.cli.chat:chat"),
@@ -155,6 +161,8 @@ COMMANDS = {
     "status": Entry("Tell how the daemon is.", "ruster.cli.status:status"),
     "doctor": Entry("Check what ruster needs; say what is missing.", "ruster.cli.doctor:doctor"),
     "config": Entry("Read and change settings.", entries=_CONFIG),
+    "ui": Entry("Open the page: print a link that works once.", "ruster.cli.gateway:ui"),
+    "gateway": Entry("Let programs in over HTTP and WebSockets.", entries=_GATEWAY),
     "proxy": Entry("Share models and keys over HTTP.", entries=_PROXY),
     "raw": Entry("Pipe JSON Lines to the daemon and back.", "ruster.cli.raw:raw"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruster.core.errors import (
     ConfigError,
     EngineCrashed,
+    GatewayError,
     JobError,
     MemoryError,
     ModelError,
@@ -33,7 +34,8 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "message_expired", "answer_too_large", "approval_not_found", "approval_closed",
         "approval_scope",
     ),
-    StorageError: ("storage_failed", "disk_full", "storage_read_only"),
+    StorageError: ("storage_failed", "disk_full", "storage_read_only", "tokens_unusable"),
+    GatewayError: ("gateway_failed", "gateway_off", "token_not_found", "token_limit"),
     ConfigError: ("config_invalid", "config_unknown", "manifest_invalid", "policy_invalid"),
     ProviderUnreachable: ("no_model", "provider_unreachable"),
     ProviderError: (

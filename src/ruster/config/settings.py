@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ruster.agent.settings import AgentSettings
 from ruster.engine.settings import EngineSettings
-from ruster.gateway.settings import ProxySettings
+from ruster.gateway.settings import GatewaySettings, ProxySettings
 from ruster.llm.settings import LlmSettings, ModelName, ProviderSettings
 from ruster.memory.settings import MemorySettings
 from ruster.modelstore.settings import ModelStoreSettings
@@ -69,6 +69,7 @@ class Settings(BaseModel):
     proactive: ProactiveSettings = Field(default_factory=ProactiveSettings)
     scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
     models: ModelStoreSettings = Field(default_factory=ModelStoreSettings)
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     proxy: ProxySettings = Field(default_factory=ProxySettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)
     web: WebSettings = Field(default_factory=WebSettings)

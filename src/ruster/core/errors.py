@@ -12,6 +12,7 @@
     ├─ SkillError              a skill does not exist, is banned or breaks a rule
     ├─ MemoryError             the memory cannot do that, or a model or document it needs
     ├─ JobError                a job, goal or time does not exist or cannot be had
+    ├─ GatewayError            the gateway is off or cannot listen, or has no such token
     ├─ StorageError            the disk is full, read-only or damaged
     └─ DaemonUnreachable       a client cannot reach the daemon, or lost it
 
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "DaemonUnreachable",
     "EngineCrashed",
+    "GatewayError",
     "JobError",
     "MemoryError",
     "ModelError",
@@ -143,6 +145,12 @@ class JobError(RusterError):
     """A job, a goal or an event server does not exist, or what it asks for cannot be done."""
 
     default_code = "job_not_found"
+
+
+class GatewayError(RusterError):
+    """The gateway is off or cannot listen, or there is no such token."""
+
+    default_code = "gateway_failed"
 
 
 class StorageError(RusterError):

@@ -38,7 +38,7 @@ def parse_address(text: str) -> Address:
     return name, int(port)
 
 
-def bind(address: Address) -> socket.socket:
+def bind(address: Address, remedy: str = "choose another with --addr") -> socket.socket:
     """Take an address; raises RusterError (``socket_taken``) with what to do."""
     host, port = address
     try:
@@ -54,7 +54,7 @@ def bind(address: Address) -> socket.socket:
             raise
     except OSError as error:
         raise RusterError(
-            f"cannot listen on {host}:{port} ({error.strerror}): choose another with --addr",
+            f"cannot listen on {host}:{port} ({error.strerror}): {remedy}",
             code="socket_taken",
         ) from error
     return bound

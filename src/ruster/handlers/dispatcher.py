@@ -19,6 +19,7 @@ from ruster.handlers.tool import ToolHandlers
 from ruster.protocol import commands
 
 if TYPE_CHECKING:
+    from ruster.handlers.gateway import GatewayHandlers
     from ruster.handlers.memory.handlers import MemoryHandlers
     from ruster.handlers.proactive import ProactiveHandlers
     from ruster.handlers.server import ServerHandlers
@@ -45,6 +46,7 @@ class UseCases:
     memory: Callable[[], Awaitable[MemoryHandlers]]
     proactive: Callable[[], Awaitable[ProactiveHandlers]]
     server: Callable[[], Awaitable[ServerHandlers]]
+    gateway: Callable[[], Awaitable[GatewayHandlers]]
 
 
 class Dispatcher:
@@ -57,6 +59,7 @@ class Dispatcher:
             **dict.fromkeys(
                 ("job", "goal", "ooda"), lambda: _table(cases.proactive, _of_proactive)
             ),
+            "gateway": lambda: _table(cases.gateway, _of_gateway),
         }
         self._handlers: dict[type[commands.CommandBase], _Handler] = {
             commands.Create: cases.session.create,
@@ -169,4 +172,13 @@ def _of_servers(cases: ServerHandlers) -> _Table:
         commands.ServerDetach: cases.detach,
         commands.ServerSend: cases.send,
         commands.ServerSubscribe: cases.subscribe,
+    }
+
+
+def _of_gateway(cases: GatewayHandlers) -> _Table:
+    return {
+        commands.GatewayTokenAdd: cases.add,
+        commands.GatewayTokenList: cases.list,
+        commands.GatewayTokenRevoke: cases.revoke,
+        commands.GatewayLink: cases.link,
     }

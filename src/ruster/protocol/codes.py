@@ -149,6 +149,12 @@ ERROR_CODES: dict[str, str] = {
     "skill_banned": "The skill is banned; it can be unbanned by the daemon's own user and root.",
     "skill_invalid": "The skill breaks a rule; the message says which.",
     "skill_limit": "The session has too many skills; remove some.",
+    # The gateway
+    "gateway_off": "The gateway is not enabled; the message says how.",
+    "gateway_failed": "The gateway does not listen; the message says why.",
+    "token_not_found": "There is no such token.",
+    "token_limit": "There are too many tokens; revoke some.",
+    "tokens_unusable": "The file with the gateway's tokens is damaged or open to others.",
     # Turns
     "tool_failed": "A tool failed or does not exist.",
     "sandbox_missing": "This machine has no sandbox; the message says what to install.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from ruster.protocol.intake import Dispatch
 from ruster.protocol.socket_path import listen_at
-from ruster.server.connection import Connection, ConnectionParts, Dispatch
+from ruster.server.connection import Connection, ConnectionParts
 from ruster.server.hangup import HangupWatch
 from ruster.server.quota import Quota
 from ruster.server.settings import ServerSettings
@@ -18,7 +19,11 @@ class Listener:
     """Accepts clients on one UNIX socket."""
 
     def __init__(
-        self, path: Path, settings: ServerSettings, dispatch: Dispatch, daemon_uid: int
+        self,
+        path: Path,
+        settings: ServerSettings,
+        dispatch: Dispatch[Connection],
+        daemon_uid: int,
     ) -> None:
         self.path = path
         self._settings = settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +75,7 @@ class EventStream:
         self.last_seq = self._first_seq + len(self.journal) - 1
         self._told = self.last_seq
         self._subscribers: list[Subscriber] = []
+        self._observers: list[Callable[[bytes], None]] = []
         self._held: deque[Held] = deque()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
@@ -117,6 +119,8 @@ class EventStream:
         """Tell everybody attached something that is not part of the numbered stream."""
         for subscriber in tuple(self._subscribers):
             subscriber.deliver(line)
+        for observe in tuple(self._observers):
+            observe(line)
 
     async def attach(self, subscriber: Subscriber, since: int | None) -> int:
         """Send everything told after ``since`` and then live events; return the cursor.
@@ -143,6 +147,14 @@ class EventStream:
             self._subscribers.append(subscriber)
         return cursor
 
+    def observe(self, observer: Callable[[bytes], None]) -> Callable[[], None]:
+        """Tell ``observer`` every line from now on; return how to stop that.
+
+        It is nobody who could answer a question: the session is as unattended as before.
+        """
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
     def followers(self) -> tuple[Subscriber, ...]:
         """Return everybody attached."""
         return tuple(self._subscribers)
@@ -160,8 +172,9 @@ class EventStream:
 
     @property
     def watched(self) -> bool:
-        """Whether any client is attached or being attached, or an event waits for the disk."""
-        return bool(self._subscribers or self._catching_up or self._held)
+        """Whether anybody is told of events or about to be, or an event waits for the disk."""
+        waited_for = self._subscribers or self._observers or self._catching_up or self._held
+        return bool(waited_for)
 
     def rotate_if_large(self) -> None:
         """Put the file aside when it has grown large; only between turns, with nothing unsynced."""

@@ -19,6 +19,7 @@ from ruster.memory.memories import Memories
 from ruster.memory.service import MemoryService
 from ruster.memory.settings import MemorySettings
 from ruster.testing import ManualClock
+from tests.unit.memory.memories import BagOfWords
 
 OWNER = 1000
 
@@ -116,6 +117,24 @@ async def test_what_does_not_fit_is_not_brought(tmp_path: Path, message: str) ->
     async with house(tmp_path) as it:
         await it.told("My cat is called Milo.", it.scope("a"))
         assert (await it.service.bring(it.scope("b"), message)).prompt == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "fits"),
+    [("kite lantern barrel wagon ladder bucket", False), ("kite lantern boat pebble", True)],
+)
+async def test_what_has_only_little_in_common_by_meaning_is_not_brought(
+    tmp_path: Path, message: str, fits: bool
+) -> None:
+    """Two telling words of six are a cosine of a third at most, however a search weighs it."""
+    async with house(tmp_path) as it:
+        it.memories.use((BagOfWords(),), None)
+        await it.told("lantern boat pebble kite candle meadow", it.scope())
+        file = it.memories.owner_file(OWNER)
+        async with it.memories.lend(file) as store:
+            await store.settle()
+        brought = await it.service.bring(it.scope("b"), message)
+        assert bool(brought.hits) is fits
 
 
 async def test_what_is_before_the_model_already_is_not_brought_again(tmp_path: Path) -> None:

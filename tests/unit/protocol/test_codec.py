@@ -164,6 +164,10 @@ FULL: dict[str, dict[str, Any]] = {
     "server_detach": {"session_id": "a", "server": "mail", "owner": 1},
     "server_send": {"session_id": "a", "server": "mail", "message": "m", "owner": 1},
     "server_subscribe": {"server": "mail"},
+    "gateway_token_add": {"label": "l", "owner": 1, "lasts_s": 60.5},
+    "gateway_token_list": {},
+    "gateway_token_revoke": {"token_id": "g-1"},
+    "gateway_link": {"owner": 1},
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
@@ -233,6 +237,9 @@ WRONG: dict[str, list[Any]] = {
     "note": [1, None, [], {}, True, "x" * 4001],
     "act": [1, None, [], {}, True, "", "x" * 501],
     "observations": [1, None, {}, "x", ["x"], [{}], [{"source": "a", "key": "b", "value": 1}]],
+    "label": [1, None, [], {}, True, "", "x" * 101],
+    "lasts_s": ["1", True, [], {}, 0, -1, 10**10],
+    "token_id": [1, None, [], {}, True, "", "x" * 65],
     "id": [1.5, True, [], {}, "", "x" * 129, 2**53 + 1, -(2**53) - 1, 10**4000],
 }
 

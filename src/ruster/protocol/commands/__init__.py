@@ -26,6 +26,12 @@ from ruster.protocol.commands.daemon import (
     Ping,
     Status,
 )
+from ruster.protocol.commands.gateway import (
+    GatewayLink,
+    GatewayTokenAdd,
+    GatewayTokenList,
+    GatewayTokenRevoke,
+)
 from ruster.protocol.commands.goal import (
     GoalAchieve,
     GoalAdd,
@@ -142,6 +148,10 @@ __all__ = [
     "Detach",
     "Doctor",
     "EventMode",
+    "GatewayLink",
+    "GatewayTokenAdd",
+    "GatewayTokenList",
+    "GatewayTokenRevoke",
     "GoalAchieve",
     "GoalAdd",
     "GoalCommand",
@@ -298,6 +308,10 @@ Command = (
     | ServerDetach
     | ServerSend
     | ServerSubscribe
+    | GatewayTokenAdd
+    | GatewayTokenList
+    | GatewayTokenRevoke
+    | GatewayLink
     | Ping
 )
 
@@ -385,6 +399,10 @@ COMMANDS: dict[str, type[CommandBase]] = {
         ServerDetach,
         ServerSend,
         ServerSubscribe,
+        GatewayTokenAdd,
+        GatewayTokenList,
+        GatewayTokenRevoke,
+        GatewayLink,
         Ping,
     )
 }

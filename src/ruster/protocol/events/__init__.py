@@ -31,6 +31,13 @@ from ruster.protocol.events.daemon import (
     ProactiveSummary,
     StatusReport,
 )
+from ruster.protocol.events.gateway import (
+    GatewayLinked,
+    GatewayTokenAdded,
+    GatewayTokenListing,
+    GatewayTokenRevoked,
+    GatewayTokenSummary,
+)
 from ruster.protocol.events.goal import (
     GoalListing,
     GoalNoteSummary,
@@ -168,6 +175,11 @@ __all__ = [
     "DoctorReport",
     "ErrorEvent",
     "Event",
+    "GatewayLinked",
+    "GatewayTokenAdded",
+    "GatewayTokenListing",
+    "GatewayTokenRevoked",
+    "GatewayTokenSummary",
     "GoalListing",
     "GoalNoteSummary",
     "GoalRemoved",
@@ -348,6 +360,10 @@ EVENTS: tuple[type[Event], ...] = (
     ServerReplied,
     ServerSubscribed,
     ServerEvent,
+    GatewayTokenAdded,
+    GatewayTokenListing,
+    GatewayTokenRevoked,
+    GatewayLinked,
     Pong,
 )
 """Every event, in the order of the reference."""

@@ -1,0 +1,1 @@
+"""What all HTTP interfaces of the gateway share: who asks, and what answers."""
