@@ -223,9 +223,9 @@ async def test_a_person_sees_speed_and_time_left(folder: Path, hub: FakeHub) -> 
         screen.type("\x03")
         assert await screen.process.wait() == 130
     async with terminal(folder, "download", "acme/tiny", **environment) as screen:
-        await screen.until("acme/tiny", "0.5/1.3 MB")
+        await screen.until("acme/tiny")
         fault.release.set()
-        await screen.until("1.3/1.3 MB", "MB/s", "0:00:00", _SMALL)
+        await screen.until("1.3/1.3 MB", "/s", "0:00:00", _SMALL)
         assert await screen.process.wait() == 0
 
 
