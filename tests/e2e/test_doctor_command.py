@@ -21,6 +21,7 @@ _OWN = ["configuration", "config_folder", "data_folder", "socket", "daemon"]
 _DAEMONS = [
     "sandbox", "scripts", "engine", "model", "policy", "skills", "memory", "permissions", "disk",
     "open_files",
+    "gateway",
 ]  # fmt: skip
 
 

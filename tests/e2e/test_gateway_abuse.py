@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -205,10 +206,10 @@ async def test_idle_connections_make_room(folder: Path) -> None:
         idle = [await gate.connect() for _ in range(200)]
         await alive(gate)
         token = await gate.token()
-        async with gate.socket_to(token) as socket:
+        async with gate.socket_to(token) as client:
             more = [await gate.connect() for _ in range(150)]
-            await socket.send('{"action":"ping"}')  # who does something is not cut off
-            await heard(socket, event="pong")
+            await client.send('{"action":"ping"}')  # who does something is not cut off
+            await heard(client, event="pong")
         await alive(gate)
         async with asyncio.timeout(20):
             with suppress(ConnectionResetError):  # those that waited longest have gone
@@ -244,10 +245,10 @@ async def test_streams_of_a_token_are_bounded(folder: Path) -> None:
 
 async def closed_by(gate: Opened, token: str, message: str | bytes) -> int:
     """Return the code with which a message ends its WebSocket."""
-    async with gate.socket_to(token, max_size=None) as socket:
-        await socket.send(message)
+    async with gate.socket_to(token, max_size=None) as client:
+        await client.send(message)
         with pytest.raises(ConnectionClosed) as caught:
-            await socket.recv()
+            await client.recv()
         assert caught.value.rcvd is not None
         return caught.value.rcvd.code
 
@@ -257,8 +258,8 @@ async def test_messages_are_text_and_bounded(folder: Path) -> None:
         token = await gate.token()
         assert await closed_by(gate, token, b"{}") == 1003
         assert await closed_by(gate, token, "x" * ((1 << 20) + 1)) == 1009
-        async with gate.socket_to(token) as socket:
-            assert not socket.protocol.extensions  # nothing is compressed
+        async with gate.socket_to(token) as client:
+            assert not client.protocol.extensions  # nothing is compressed
             for wrong, code in (
                 ("nonsense", "invalid_json"),
                 ("[]", "invalid_json"),
@@ -266,18 +267,23 @@ async def test_messages_are_text_and_bounded(folder: Path) -> None:
                 ('{"a":NaN}', "invalid_json"),
                 ("[" * 10_000, "invalid_json"),
             ):
-                await socket.send(wrong)
-                assert (await heard(socket, event="error"))["code"] == code
+                await client.send(wrong)
+                assert (await heard(client, event="error"))["code"] == code
             for wrong in ('{"prompt":1}', '{"prompt":""}', '{"prompt":"x","temperature":1}'):
-                await socket.send(wrong)
-                assert "Error" in json.loads(await socket.recv())["body"]
-            await socket.send('{"action":"ping","id":7}')
-            assert await heard(socket, event="pong") == {"event": "pong", "id": 7}
+                await client.send(wrong)
+                assert "Error" in json.loads(await client.recv())["body"]
+            await client.send('{"action":"ping","id":7}')
+            assert await heard(client, event="pong") == {"event": "pong", "id": 7}
 
 
-async def deaf_socket(gate: Opened, token: str, message: str) -> asyncio.StreamWriter:
+async def deaf_socket(
+    gate: Opened, token: str, message: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a WebSocket, say something, and read nothing from then on."""
-    reader, writer = await gate.connect()
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.connect((gate.host, gate.port))
+    reader, writer = await asyncio.open_connection(sock=small, limit=1 << 25)
     writer.write(
         f"GET /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -288,7 +294,7 @@ async def deaf_socket(gate: Opened, token: str, message: str) -> asyncio.StreamW
     payload = message.encode()
     assert len(payload) < 126
     writer.write(bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
-    return writer
+    return reader, writer
 
 
 async def only_one_left(gate: Opened) -> None:
@@ -303,7 +309,7 @@ async def test_a_reader_that_stalls_is_dropped_alone(folder: Path) -> None:
     async with opened(folder, providers={"flood": flood}, stall_timeout_s="0.5") as gate:
         token = await gate.token()
         async with gate.socket_to(token) as other:
-            deaf = await deaf_socket(gate, token, '{"prompt":"go","model":"flood/x"}')
+            _, deaf = await deaf_socket(gate, token, '{"prompt":"go","model":"flood/x"}')
             await only_one_left(gate)
             assert flood.closed_early == 1
             await other.send('{"prompt":"Hi","model":"pinky/echo"}')
@@ -312,22 +318,26 @@ async def test_a_reader_that_stalls_is_dropped_alone(folder: Path) -> None:
 
 
 async def test_who_leaves_too_much_unread_is_dropped_alone(folder: Path) -> None:
-    flood = ScriptedProvider([Content("x" * 10_000)] * 500)
+    flood = ScriptedProvider([Content("x" * 10_000), 0.001] * 90)
     async with opened(
-        folder, providers={"flood": flood}, stall_timeout_s="60", max_unread_bytes="65536"
+        folder, providers={"flood": flood}, stall_timeout_s="60", max_unread_bytes="262144"
     ) as gate:
         token = await gate.token()
         async with gate.socket_to(token) as other:
             await other.send('{"action":"create","session_id":"a","model":"flood/x"}')
             await heard(other, event="created")
-            deaf = await deaf_socket(gate, token, '{"action":"attach","session_id":"a"}')
-            await other.send('{"action":"send","session_id":"a","message":"go"}')
+            reader, deaf = await deaf_socket(gate, token, '{"action":"attach","session_id":"a"}')
             seqs = []
-            while not (event := json.loads(await other.recv())).get("done"):
-                seqs += [event["seq"]] if "seq" in event else []
-            assert len(seqs) >= 500
+            for _ in range(12):  # the kernel takes some megabytes for whoever reads nothing
+                await other.send('{"action":"send","session_id":"a","message":"go"}')
+                while not (event := json.loads(await other.recv())).get("done"):
+                    seqs += [event["seq"]] if "seq" in event else []
+                seqs.append(event["seq"])
+            assert len(seqs) >= 12 * 90
             assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))  # nothing was left out
             deaf.transport.resume_reading()  # type: ignore[attr-defined]
+            last = await reader.readuntil(b'"code":"buffer_exceeded"')
+            assert len(last) < 12 * 90 * 10_000
             await only_one_left(gate)
         deaf.transport.abort()
 
@@ -335,15 +345,15 @@ async def test_who_leaves_too_much_unread_is_dropped_alone(folder: Path) -> None
 async def test_an_answer_ends_with_its_socket(folder: Path) -> None:
     slow = ScriptedProvider([Content("x"), 60.0])
     async with opened(folder, providers={"slow": slow}) as gate:
-        async with gate.socket_to(await gate.token(), port=gate.ws_port, path="/") as socket:
-            await socket.send('{"prompt":"go","model":"slow/x","id":"mine"}')
-            while json.loads(await socket.recv()) != {
+        async with gate.socket_to(await gate.token(), port=gate.ws_port, path="/") as client:
+            await client.send('{"prompt":"go","model":"slow/x","id":"mine"}')
+            while json.loads(await client.recv()) != {
                 "id": "mine",
                 "body": {"Event": {"Content": "x"}},
             }:
                 pass
-            await socket.send('{"prompt":"go","model":"slow/x","id":"mine"}')  # it is running
-            assert "Error" in json.loads(await socket.recv())["body"]
+            await client.send('{"prompt":"go","model":"slow/x","id":"mine"}')  # it is running
+            assert "Error" in json.loads(await client.recv())["body"]
         async with asyncio.timeout(10):
             while not slow.closed_early:
                 await asyncio.sleep(0.01)
@@ -357,22 +367,22 @@ async def test_the_socket_address_has_nothing_else(folder: Path) -> None:
         assert (await both.ask("/", token=token)).status == 426
         assert (await both.ask("/health", token=token)).status == 404
         for path in ("/", "/ws"):
-            async with both.socket_to(token, path=path) as socket:
-                await socket.send('{"action":"ping"}')
-                await heard(socket, event="pong")
+            async with both.socket_to(token, path=path) as client:
+                await client.send('{"action":"ping"}')
+                await heard(client, event="pong")
         assert (await gate.ask("/ws", token=token)).status == 426
 
 
 async def test_stopping_tells_and_ends_sockets(folder: Path) -> None:
     async with opened(folder) as gate:
-        socket = await gate.socket_to(await gate.token())
-        await socket.send('{"action":"create","session_id":"a"}')
-        await heard(socket, event="created")
+        client = await gate.socket_to(await gate.token())
+        await client.send('{"action":"create","session_id":"a"}')
+        await heard(client, event="created")
         idle = await gate.connect()
     with suppress(ConnectionClosed):
         while True:
-            await socket.recv()
-    assert socket.close_code == 1012
+            await client.recv()
+    assert client.close_code == 1012
     async with asyncio.timeout(10):
         assert await idle[0].read() == b""
     idle[1].close()

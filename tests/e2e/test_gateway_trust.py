@@ -139,7 +139,7 @@ async def test_tokens_expire(folder: Path) -> None:
 
 async def test_an_open_socket_ends_with_its_token(folder: Path) -> None:
     async with opened(folder) as gate:
-        token = await gate.token(lasts_s=1)
+        token = await gate.token(lasts_s=3)
         async with gate.socket_to(token) as socket:
             with pytest.raises(ConnectionClosed):
                 await socket.recv()

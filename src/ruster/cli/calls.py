@@ -10,7 +10,7 @@ from ruster.cli.question import safe
 from ruster.cli.terminal import dim, fit, red
 from ruster.protocol.events import ToolCallEvent
 
-__all__ = ["call_row", "result_line"]
+__all__ = ["call_row", "call_words", "result_line"]
 
 _LEAST_COLUMNS = 12
 _ARGUMENT_CHARS = 200
@@ -18,7 +18,7 @@ _ARGUMENT_CHARS = 200
 
 def call_row(events: Sequence[ToolCallEvent], columns: int) -> str:
     """Word the calls that run, on one row that can be taken back."""
-    return dim(fit(f"⋯ {'; '.join(map(_call, events))}", max(columns - 1, 1)))
+    return dim(fit(f"⋯ {'; '.join(map(call_words, events))}", max(columns - 1, 1)))
 
 
 def result_line(event: ToolCallEvent, columns: int) -> str:
@@ -26,13 +26,14 @@ def result_line(event: ToolCallEvent, columns: int) -> str:
     preview = _on_one_line(event.result_preview or "")
     for said in ("error: ", f"{event.tool}: ") if event.failed else ():
         preview = preview.removeprefix(said)
-    head = fit(_call(event), max(columns // 2, _LEAST_COLUMNS))
+    head = fit(call_words(event), max(columns // 2, _LEAST_COLUMNS))
     if event.failed:
         return red(f"✗ {head} → {preview}")
     return dim(fit(f"✓ {head} → {preview}", max(columns - 1, 1)))
 
 
-def _call(event: ToolCallEvent) -> str:
+def call_words(event: ToolCallEvent) -> str:
+    """Word a call: the tool and what it is called with."""
     return f"{safe(event.tool)} {_words(event.arguments)}".rstrip()
 
 

@@ -142,6 +142,7 @@ _GATEWAY = {"token": Entry("Make, list and revoke tokens.", entries=_TOKENS)}
 _PROXY = {"serve": Entry("Run an LLM proxy until it is told to stop.", "ruster.cli.proxy:serve")}
 COMMANDS = {
     "chat": Entry("Talk to the agent.", "ruster.cli.chat:chat"),
+    "tui": Entry("Chat, approvals, jobs and board on one screen.", "ruster.tui.command:tui"),
     "ask": Entry("Ask once and print the answer.", "ruster.cli.ask:ask"),
     "send": Entry("Say something without waiting.", "ruster.cli.send:send"),
     "cancel": Entry("End a session's running turn.", "ruster.cli.cancel:cancel"),

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from ruster.client.answer import Answer
+from ruster.client.approvals import approval_events
 from ruster.client.failures import failure_of
 from ruster.client.link import LinkLost
 from ruster.client.subscription import Subscription
@@ -29,6 +30,7 @@ __all__ = ["DEFAULT_SOCKET_PATH", "Client", "Mode"]
 
 DEFAULT_SOCKET_PATH = Path("/tmp/ruster.sock")
 _ACCEPT_GRACE_S = 1.0
+_PAUSE_S = 0.05
 ImportSource = Literal["file", "ollama", "lmstudio"]
 Mode = Literal["queue", "steer", "interrupt"]
 _Reply = TypeVar("_Reply", bound=events.Event)
@@ -44,7 +46,8 @@ class Client:
     """
 
     def __init__(self, socket_path: str | Path | None = None, *, patience_s: float = 30.0) -> None:
-        self._uplink = Uplink(Path(socket_path or DEFAULT_SOCKET_PATH), patience_s)
+        self._path = Path(socket_path or DEFAULT_SOCKET_PATH)
+        self._uplink = Uplink(self._path, patience_s)
         self._board = self._uplink.board
 
     async def __aenter__(self) -> Client:
@@ -58,6 +61,18 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         await self._uplink.aclose()
+
+    def watch_link(self, told: Callable[[bool], None]) -> None:
+        """Have ``told`` called with False when the connection is lost, True when it is back."""
+        self._uplink.told = told
+
+    async def call(self, action: str, *, repeatable: bool = True, **fields: Any) -> ParsedEvent:
+        """Send any command and return its reply; raises the error the daemon answers with.
+
+        One that is not ``repeatable`` is not sent again when its reply was lost: it raises
+        DaemonUnreachable.
+        """
+        return await self._uplink.call({"action": action, **fields}, repeatable=repeatable)
 
     # Talking
 
@@ -261,6 +276,20 @@ class Client:
     async def approvals(self) -> events.ApprovalListing:
         """List the questions that wait for approval."""
         return await self._call(events.ApprovalListing, "approval_list")
+
+    async def watch_approvals(self) -> AsyncGenerator[events.Event, None]:
+        """Iterate over ``approval_list``, then what is asked and answered in all sessions.
+
+        On a connection of its own. When that is lost the next ``approval_list`` says what waits
+        now. Raises SessionError (``not_permitted``), or DaemonUnreachable as ``attach`` does.
+        """
+        while True:
+            with contextlib.suppress(LinkLost):
+                async with contextlib.aclosing(approval_events(self._path)) as told:
+                    async for parsed in told:
+                        yield parsed.event
+            await asyncio.sleep(_PAUSE_S)
+            await self._uplink.link()
 
     async def approve(self, approval_id: str, scope: str = "once") -> events.ApprovalAnswered:
         """Let a tool do what was shown: ``once``, in this ``session``, or ``always``."""

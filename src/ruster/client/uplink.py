@@ -32,6 +32,8 @@ class Uplink:
 
     def __init__(self, path: Path, patience_s: float) -> None:
         self.board = Switchboard()
+        self.told: Callable[[bool], None] | None = None
+        """Told when the link is lost, and when there is one again."""
         self._path = path
         self._patience_s = patience_s
         self._link: Link | None = None
@@ -142,6 +144,8 @@ class Uplink:
 
     def _lost(self, link: Link) -> None:
         self.board.link_lost()
+        if self.told is not None and not self._closed:
+            self.told(False)
         if self._closed or self._connecting is not None:
             return
         if self._hopeless and link.failure is not None:
@@ -187,6 +191,8 @@ class Uplink:
                 self.board.fail(error, [feed])
         if not link.alive:
             raise LinkLost
+        if self.told is not None:
+            self.told(True)
         return link
 
     def _give_up(self, failure: Exception) -> RusterError:
