@@ -39,7 +39,7 @@ engine = [pytest.mark.engine, NEEDS_ENGINE[1]]
 def needs_engine(test: object) -> object:
     """Mark a test of the real engine."""
     for mark in reversed(engine):
-        test = mark(test)  # type: ignore[operator]
+        test = mark(test)
     return test
 
 

@@ -116,7 +116,7 @@ async def _serve(
                 settings.gateway,
                 ServedModels(genius, show_thinking, _tell),
                 genius.full_name(choice.model),
-                paths.config / "ogenius.tokens.json",
+                paths.state / "ogenius.tokens.json",
                 settings.shutdown_patience_s,
             ) as served:
                 _greet(served, genius.full_name(choice.model))

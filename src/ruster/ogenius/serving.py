@@ -19,6 +19,7 @@ from ruster.core.errors import ConfigError, SessionError
 from ruster.gateway.settings import GatewaySettings
 from ruster.ogenius.served import ServedModels
 from ruster.storage.disk import Disk
+from ruster.storage.files import make_private_folder
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -70,6 +71,7 @@ async def serving(
             "the HTTP server is not installed: pip install 'ruster[gateway]'"
         ) from error
     parts = _parts(settings, models, model, tokens_file)
+    make_private_folder(tokens_file.parent)
     parts.tokens.open()
     gateway = Gateway(parts)
     await gateway.start()
