@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
+    from ruster.gateway.api.parts import ApiParts, EmbeddingModels, EngineControl
     from ruster.gateway.serving import Gateway
     from ruster.handlers.dispatcher import Dispatcher
     from ruster.handlers.gateway import GatewayHandlers
@@ -45,6 +46,9 @@ class GatewayNeeds:
     models: ChatModels
     default_model: Callable[[], str]
     is_here: Callable[[str], Awaitable[bool]]
+    embeddings: EmbeddingModels
+    full_name: Callable[[str], str]
+    engine: EngineControl
     dispatcher: Callable[[], Dispatcher]
     clock: Clock
     disk: Disk
@@ -167,4 +171,28 @@ class GatewayServices:
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
         """Return the routes of all APIs. An API is one line here."""
-        return ()
+        from ruster.gateway.openai import routes as openai
+
+        return openai.routes(self._api_parts(socket_url))
+
+    def _api_parts(self, socket_url: str) -> ApiParts:
+        from ruster.gateway.api.parts import ApiParts
+
+        needs = self._needs
+        return ApiParts(
+            settings=self._settings,
+            models=needs.models,
+            embeddings=needs.embeddings,
+            default_model=needs.default_model,
+            full_name=needs.full_name,
+            engine=needs.engine,
+            clock=needs.clock,
+            socket_url=socket_url,
+            counts=_no_counts,
+            dispatch=needs.dispatcher(),
+            is_here=needs.is_here,
+        )
+
+
+async def _no_counts() -> dict[str, float]:
+    return {}

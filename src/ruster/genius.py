@@ -245,8 +245,7 @@ class Genius:
 
     def full_name(self, name: str) -> str:
         """Return a model's name with its provider's prefix, as ``chat_models`` takes it."""
-        prefix, slash, _ = name.partition("/")
-        return name if slash and prefix in self._services.registry else f"{LOCAL}/{name}"
+        return self._services.full_name(name)
 
 
 def _message(said: Said) -> Message:

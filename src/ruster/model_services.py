@@ -94,6 +94,11 @@ class ModelServices:
         prefix, _, name = model.partition("/")
         return prefix != LOCAL or await self.store.find(name) is not None
 
+    def full_name(self, name: str) -> str:
+        """Return a model's name with the provider's before it: the local one if it has none."""
+        prefix, slash, _ = name.partition("/")
+        return name if slash and prefix in self.registry else f"{LOCAL}/{name}"
+
     def first_download(self) -> str | None:
         """Return the model that a message would bring here while nothing else can answer."""
         chain = (self._settings.default_model, *self._settings.llm.fallback_models)

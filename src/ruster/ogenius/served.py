@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from ruster.core.inference import InferenceEvent, InferenceRequest, Notice
+from ruster.core.orchestration import ModelState
 from ruster.core.ports import ModelList
 from ruster.genius import Genius
 
@@ -15,7 +16,7 @@ __all__ = ["ServedModels"]
 
 @dataclass(frozen=True, slots=True)
 class ServedModels:
-    """Fulfils ``core.ports.ChatModels``, and makes vectors.
+    """Fulfils ``core.ports.ChatModels``, and what ``gateway.api.parts`` asks of models.
 
     Notices, such as that of a reload, go to ``tell`` as well as to whoever asked.
     """
@@ -48,3 +49,13 @@ class ServedModels:
     async def models(self) -> ModelList:
         """List what can answer."""
         return await self.genius.models()
+
+    async def unload(self) -> str:
+        """Give back the memory of all local models, and say what was done."""
+        await self.genius.unload()
+        return "the local models are unloaded"
+
+    async def counts(self) -> dict[str, float]:
+        """Count the local models in memory."""
+        loaded = [it for it in self.genius.status() if it.state is not ModelState.UNLOADED]
+        return {"loaded_models": float(len(loaded))}

@@ -24,6 +24,7 @@ from ruster.storage.files import make_private_folder
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.serving import GatewayParts
 
 __all__ = ["Served", "gateway_settings", "serving"]
@@ -95,6 +96,7 @@ def _parts(
 ) -> GatewayParts:
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
+    from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.openai.failures import status_of
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
@@ -107,7 +109,20 @@ def _parts(
         tokens=TokenBook(tokens_file, Disk(), clock),
         links=Links(clock),
         sockets=SocketParts(settings, _no_daemon, inference),
-        routes=_routes,
+        routes=lambda socket_url: _routes(
+            ApiParts(
+                settings=settings,
+                models=models,
+                embeddings=models,
+                default_model=lambda: model,
+                full_name=models.genius.full_name,
+                engine=models,
+                clock=clock,
+                socket_url=socket_url,
+                counts=models.counts,
+                is_here=models.genius.is_here,
+            )
+        ),
         privileged=frozenset({os.geteuid(), 0}),
         status_of=status_of,
         clock=clock,
@@ -115,9 +130,11 @@ def _parts(
     )
 
 
-def _routes(socket_url: str) -> Sequence[BaseRoute]:
+def _routes(parts: ApiParts) -> Sequence[BaseRoute]:
     """Return the routes of all APIs. An API is one line here."""
-    return ()
+    from ruster.gateway.openai import routes as openai
+
+    return openai.routes(parts)
 
 
 async def _no_daemon(client: object, command: object) -> NoReturn:

@@ -47,13 +47,18 @@ class AgentTurns(Protocol):
         ...
 
 
+async def _nothing_is_here(model: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ApiParts:
     """``agents`` and ``dispatch`` are None where there is no daemon, only models.
 
     ``default_model`` is the full name of the model that answers when none is named; ``full_name``
     brings a model's name into the form ``provider/model``. ``counts`` are figures for whoever
-    watches, by the names they have in ``/metrics``.
+    watches, by the names they have in ``/metrics``. ``is_here`` says whether a model can answer
+    without a download: others than the daemon's own user get no other models.
     """
 
     settings: GatewaySettings
@@ -67,3 +72,4 @@ class ApiParts:
     counts: Callable[[], Awaitable[dict[str, float]]]
     dispatch: Dispatch[Any] | None = None
     agents: AgentTurns | None = None
+    is_here: Callable[[str], Awaitable[bool]] = _nothing_is_here

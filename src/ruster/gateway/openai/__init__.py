@@ -1,1 +1,1 @@
-"""OpenAI's chat completions: requests read, answers and errors written. No I/O."""
+"""OpenAI's API: requests read, models asked, answers and errors written."""

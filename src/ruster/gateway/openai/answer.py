@@ -34,6 +34,7 @@ DONE = b"data: [DONE]\n\n"
 """The last event of a stream."""
 
 _PROGRESS_EVERY_S = 1.0
+_LEAST_LOGPROB = -9999.0
 
 Shape = dict[str, Any]
 
@@ -46,14 +47,24 @@ def sse(value: Shape) -> bytes:
 class ChunkStream:
     """Writes the chunks of one answer; all bear the same ``id`` and time.
 
-    ``model`` is the name asked for, until the one that answers is known.
+    ``model`` is the name asked for, until the one that answers is known. One of several answers to
+    the same request has its ``index``, and the ``answer_id`` of all of them.
     """
 
-    def __init__(self, model: str, clock: Clock, *, include_usage: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        clock: Clock,
+        *,
+        include_usage: bool = False,
+        index: int = 0,
+        answer_id: str | None = None,
+    ) -> None:
         self._model = model
         self._clock = clock
         self._include_usage = include_usage
-        self._id = new_id("chatcmpl")
+        self._index = index
+        self._id = answer_id or new_id("chatcmpl")
         self._created = int(clock.now())
         self._begun = self._answering = False
         self._told_at: float | None = None
@@ -117,7 +128,12 @@ class ChunkStream:
     def _chunk(
         self, delta: Shape, *, finish: str | None = None, logprobs: Shape | None = None
     ) -> Shape:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        choice = {
+            "index": self._index,
+            "delta": delta,
+            "logprobs": logprobs,
+            "finish_reason": finish,
+        }
         return self._frame([choice]) | ({"usage": None} if self._include_usage else {})
 
     def _frame(self, choices: list[Shape]) -> Shape:
@@ -222,4 +238,5 @@ def _logprobs(tokens: list[TokenLogprob]) -> Shape | None:
 
 
 def _token(token: str, logprob: float) -> Shape:
+    logprob = max(logprob, _LEAST_LOGPROB)  # JSON knows no infinite numbers
     return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}

@@ -19,6 +19,12 @@ _STATUS: Mapping[str, int] = {
     "tools_unsupported": 400,
     "schema_unsupported": 400,
     "not_a_chat_model": 400,
+    "not_an_embedder": 400,
+    "invalid_name": 400,
+    "answer_too_large": 400,
+    "not_permitted": 403,
+    "session_not_found": 404,
+    "budget_exhausted": 429,
     "provider_blocked": 400,
     "provider_rejected": 400,
     "model_not_found": 404,
@@ -36,8 +42,12 @@ _STATUS: Mapping[str, int] = {
     "shutting_down": 503,
     "provider_timeout": 504,
 }
-_TYPES: Mapping[int, str] = {400: "invalid_request_error", 404: "invalid_request_error"}
-_TYPES = {**_TYPES, 429: "insufficient_quota"}
+_TYPES: Mapping[int, str] = {
+    400: "invalid_request_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    429: "insufficient_quota",
+}
 
 
 class InvalidRequest(RusterError):

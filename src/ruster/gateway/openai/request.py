@@ -1,8 +1,7 @@
 """From a chat completion request to an ``InferenceRequest``; raises ``InvalidRequest``.
 
 Pictures come inside the request (data URLs): nothing is fetched for a client. ``tool_choice`` can
-hold back tools or offer a single one; that a tool is used cannot be forced, so ``required`` is
-taken for ``auto``.
+hold back tools or offer a single one; whether one ``must_call`` is told, for whoever can see to it.
 """
 
 from __future__ import annotations
@@ -16,21 +15,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
+from ruster.gateway.openai.body import parse
 from ruster.gateway.openai.failures import InvalidRequest
 from ruster.gateway.openai.shapes import (
     Body,
     CallShape,
+    Chat,
     ImagePart,
     MessageShape,
     NamedTool,
+    OpenBody,
     TextPart,
+    Tunable,
 )
 
-__all__ = ["ChatRequest", "read_request"]
+__all__ = ["ChatRequest", "data_image", "read_open_request", "read_request", "tuned"]
 
 _DATA_URL = re.compile(r"data:(image/(?:png|jpeg|webp|gif));base64,", re.IGNORECASE)
 _MAX_STOPS = 16
@@ -41,61 +42,93 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "se
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What a client asks: the inference, with the model's full name, and how to tell its answer."""
+    """What a client asks: the inference, with the model's full name, and how to tell its answer.
+
+    ``must_call`` says that the answer has to be a call of one of the tools.
+    """
 
     inference: InferenceRequest
     stream: bool = False
     include_usage: bool = False
+    choices: int = 1
+    must_call: bool = False
 
 
 def read_request(data: bytes, defaults: InferenceConfig | None = None) -> ChatRequest:
     """Read a request's body; what it does not say comes from ``defaults``."""
-    try:
-        body = Body.model_validate_json(data)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        # Of the alternatives that a value is not, the one that came furthest says most.
-        problem = max(problems, key=lambda it: len(it["loc"]))
-        param = _param(problem["loc"])
-        where = f"{param}: " if param else ""
-        raise InvalidRequest(f"{where}{problem['msg']}", param) from None
-    inference = InferenceRequest(
-        model=body.model,
-        messages=_messages(body.messages),
-        config=_config(body, defaults or InferenceConfig()),
-        tools=_tools(body),
-    )
-    options = body.stream_options
-    return ChatRequest(inference, bool(body.stream), bool(options and options.include_usage))
+    body = parse(Body, data)
+    return _request(body, body.model, 1, defaults)
 
 
-def _param(location: Sequence[int | str]) -> str | None:
-    """Write a place as ``messages[0].content``; names of alternatives are left out."""
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif re.fullmatch(r"[a-z_]+", part) and part not in ("str", "text", "image_url[...]"):
-            text += f".{part}"
-    return text.lstrip(".") or None
+def read_open_request(data: bytes, defaults: InferenceConfig | None = None) -> ChatRequest:
+    """Read a body that may name a model in any way, or none (its name is then empty)."""
+    body = parse(OpenBody, data)
+    return _request(body, body.model or "", body.n or 1, defaults)
 
 
-def _config(body: Body, defaults: InferenceConfig) -> InferenceConfig:
+def tuned(body: Tunable, defaults: InferenceConfig) -> InferenceConfig:
+    """Return the settings of an inference as far as chats and plain completions share them."""
     given = {name: getattr(body, name) for name in _SAMPLING}
-    given["logprobs"] = _logprobs(body)
     sampling: Sampling = dataclasses.replace(
         defaults.sampling, **{name: value for name, value in given.items() if value is not None}
     )
     behaviour: Behaviour = dataclasses.replace(
         defaults.behaviour,
-        max_tokens=body.max_completion_tokens or body.max_tokens or defaults.behaviour.max_tokens,
+        max_tokens=body.max_tokens or defaults.behaviour.max_tokens,
         stop=_stops(body.stop) or defaults.behaviour.stop,
-        json_schema=_schema(body) or defaults.behaviour.json_schema,
     )
     return InferenceConfig(behaviour, sampling)
 
 
-def _logprobs(body: Body) -> int | None:
+def data_image(url: str, where: str) -> Image:
+    """Read a picture out of a data URL."""
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise InvalidRequest(
+            f"{where}: send a picture as data:image/png;base64,… (or jpeg, webp, gif): nothing is "
+            "fetched from other addresses",
+            where,
+        )
+    try:
+        data = b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data:
+        raise InvalidRequest(f"{where}: a picture's data is not base64", where)
+    return Image(data, head[1].lower())
+
+
+def _request(body: Chat, model: str, choices: int, defaults: InferenceConfig | None) -> ChatRequest:
+    inference = InferenceRequest(
+        model=model,
+        messages=_messages(body.messages),
+        config=_config(body, defaults or InferenceConfig()),
+        tools=_tools(body),
+    )
+    options = body.stream_options
+    return ChatRequest(
+        inference,
+        stream=bool(body.stream),
+        include_usage=bool(options and options.include_usage),
+        choices=choices,
+        must_call=body.tool_choice == "required" or isinstance(body.tool_choice, NamedTool),
+    )
+
+
+def _config(body: Chat, defaults: InferenceConfig) -> InferenceConfig:
+    config = tuned(body, defaults)
+    logprobs = _logprobs(body)
+    behaviour = dataclasses.replace(
+        config.behaviour,
+        max_tokens=body.max_completion_tokens or config.behaviour.max_tokens,
+        json_schema=_schema(body) or defaults.behaviour.json_schema,
+    )
+    if logprobs is None:
+        return InferenceConfig(behaviour, config.sampling)
+    return InferenceConfig(behaviour, dataclasses.replace(config.sampling, logprobs=logprobs))
+
+
+def _logprobs(body: Chat) -> int | None:
     if body.logprobs:
         return body.top_logprobs or 0
     if body.top_logprobs is not None:
@@ -110,7 +143,7 @@ def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
     return tuple(stops)
 
 
-def _schema(body: Body) -> Mapping[str, Any] | None:
+def _schema(body: Chat) -> Mapping[str, Any] | None:
     wanted = body.response_format
     if wanted is None or wanted.type == "text":
         return None
@@ -122,7 +155,7 @@ def _schema(body: Body) -> Mapping[str, Any] | None:
     return wanted.json_schema.shape
 
 
-def _tools(body: Body) -> tuple[ToolSpec, ...]:
+def _tools(body: Chat) -> tuple[ToolSpec, ...]:
     choice = body.tool_choice
     if choice == "none":
         return ()
@@ -187,27 +220,9 @@ def _content(shape: MessageShape, where: str) -> tuple[str, tuple[Image, ...]]:
         if isinstance(part, TextPart):
             texts.append(part.text)
         elif isinstance(part, ImagePart):
-            images.append(_image(part, f"{where}.content"))
+            images.append(data_image(part.image_url.url, f"{where}.content"))
         else:
             texts.append(part.refusal)
     if images and shape.role != "user":
         raise InvalidRequest(f"{where}.content: only users show pictures", f"{where}.content")
     return "\n".join(texts), tuple(images)
-
-
-def _image(part: ImagePart, where: str) -> Image:
-    url = part.image_url.url
-    head = _DATA_URL.match(url)
-    if head is None:
-        raise InvalidRequest(
-            f"{where}: send a picture as data:image/png;base64,… (or jpeg, webp, gif): nothing is "
-            "fetched from other addresses",
-            where,
-        )
-    try:
-        data = b64decode(url[head.end() :], validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if not data:
-        raise InvalidRequest(f"{where}: a picture's data is not base64", where)
-    return Image(data, head[1].lower())

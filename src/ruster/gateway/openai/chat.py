@@ -1,0 +1,99 @@
+"""``POST /v1/chat/completions``: one answer or several, whole or as a stream."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ruster.core.clock import Clock
+from ruster.core.ids import new_id
+from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.openai.answer import DONE, ChunkStream, completion, sse
+from ruster.gateway.openai.asking import Asker
+from ruster.gateway.openai.endpoint import (
+    HEARTBEAT,
+    EventStream,
+    answer_json,
+    endpoint,
+    while_here,
+)
+from ruster.gateway.openai.failures import InvalidRequest, error_object
+from ruster.gateway.openai.merging import gathered, merged
+from ruster.gateway.openai.request import ChatRequest, read_open_request
+from ruster.gateway.openai.usage import joined_usage
+
+__all__ = ["routes"]
+
+_Events = AsyncGenerator[InferenceEvent, None]
+
+
+def routes(parts: ApiParts) -> list[BaseRoute]:
+    """Return the route of chats."""
+
+    async def chat(request: Request) -> Response:
+        asker = Asker(parts, request.state.identity)
+        asked = read_open_request(await request.body())
+        model = await asker.model(asked.inference.model)
+        inference = dataclasses.replace(asked.inference, model=model)
+        if asked.must_call and not inference.tools:
+            raise InvalidRequest("tool_choice: there are no tools to choose from", "tool_choice")
+        streams = [
+            asker.stream(_seeded(inference, number), must_call=asked.must_call)
+            for number in range(asked.choices)
+        ]
+        if asked.stream:
+            pieces = _streamed(streams, model, asked, parts.clock)
+            return EventStream(pieces, lambda error: sse(error_object(error)))
+        return answer_json(await while_here(request.receive, _whole(streams, model, parts.clock)))
+
+    return [Route("/v1/chat/completions", endpoint(chat), methods=["POST"])]
+
+
+def _seeded(request: InferenceRequest, number: int) -> InferenceRequest:
+    """Give each of several answers a seed of its own, or they would all be the same."""
+    sampling = request.config.sampling
+    if sampling.seed is None or number == 0:
+        return request
+    sampling = dataclasses.replace(sampling, seed=sampling.seed + number)
+    return dataclasses.replace(
+        request, config=dataclasses.replace(request.config, sampling=sampling)
+    )
+
+
+async def _whole(streams: list[_Events], model: str, clock: Clock) -> dict[str, Any]:
+    answers = [completion(model, events, clock) for events in await gathered(streams)]
+    choices = [it["choices"][0] | {"index": index} for index, it in enumerate(answers)]
+    usage = joined_usage([it["usage"] for it in answers])
+    return answers[0] | {"choices": choices, "usage": usage}
+
+
+async def _streamed(
+    streams: list[_Events], model: str, asked: ChatRequest, clock: Clock
+) -> AsyncGenerator[bytes, None]:
+    """Write the chunks of all answers; what they took together comes once, after the last."""
+    name = new_id("chatcmpl")
+    writers = [
+        ChunkStream(model, clock, include_usage=asked.include_usage, index=index, answer_id=name)
+        for index in range(len(streams))
+    ]
+    ends: list[dict[str, Any]] = []
+    async with aclosing(merged(streams)) as items:
+        async for item in items:
+            if item is None:
+                yield HEARTBEAT
+                continue
+            for chunk in writers[item[0]].take(item[1]):
+                if chunk["choices"]:
+                    yield sse(chunk)
+                else:
+                    ends.append(chunk)
+    if ends:
+        yield sse(ends[-1] | {"usage": joined_usage([it["usage"] for it in ends])})
+    yield DONE
