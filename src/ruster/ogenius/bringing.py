@@ -49,14 +49,14 @@ class _Display(Protocol):
 class Bars:
     """A bar per model on the terminal, with speed and time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
         )
         self._bars: dict[str, TaskID] = {}
 

@@ -58,4 +58,4 @@ class ServedModels:
     async def counts(self) -> dict[str, float]:
         """Count the local models in memory."""
         loaded = [it for it in self.genius.status() if it.state is not ModelState.UNLOADED]
-        return {"loaded_models": float(len(loaded))}
+        return {"ruster_models_loaded": float(len(loaded))}
