@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,19 @@ def test_flags_are_those_that_were_promised() -> None:
     for flag in ("--model", "--quant", "--input", "--context-size"):
         assert flag in _help("embed")
     assert "--quant" in _help("download")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_printed(shell: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruster.ogenius.main", "--show-completion", shell],
+        # Without this typer asks which shell its parent is, and a build server may have none.
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ogenius" in done.stdout, done.stderr
 
 
 def test_wrong_usage_is_status_2() -> None:
