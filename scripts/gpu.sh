@@ -1,6 +1,7 @@
 #!/bin/sh
 # The real engine on a GPU: builds llama.cpp for it, runs the engine's tests, and asks the models of
-# tests/fixtures. Output is not captured; a summary tells tokens, time and memory.
+# tests/fixtures, through the library and with ogenius. Output is not captured; a summary tells tokens,
+# time and memory.
 #
 #   gpu.sh metal|cuda|vulkan|rocm [pytest's arguments]
 #
@@ -51,4 +52,12 @@ fi
 .venv/bin/python -m pytest -s -m engine --ignore=tests/fixtures "$@"
 if [ "${TEASER:-yes}" != no ]; then
     .venv/bin/python -m pytest -s tests/fixtures --teaser engine
+    model=Qwen/Qwen2.5-1.5B-Instruct
+    .venv/bin/ogenius download "$model" --quant Q4_K_M
+    said=$(echo 'What is the capital of France?' | .venv/bin/ogenius chat --model "$model" --quant Q4_K_M)
+    echo "ogenius chat: $said"
+    case $said in
+    *Paris*) ;;
+    *) die 'ogenius chat did not know the capital of France' ;;
+    esac
 fi

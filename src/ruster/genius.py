@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ruster.config.loader import process_environment
 from ruster.config.paths import Paths
@@ -29,10 +29,14 @@ from ruster.core.inference import (
     Progress,
 )
 from ruster.core.messages import Message, Role, ToolSpec
-from ruster.core.ports import ModelList, Provider
+from ruster.core.ports import ChatModels, ModelList, Provider
 from ruster.llm.settings import LlmSettings
 from ruster.model_services import LOCAL, ModelServices
+from ruster.modelstore.store import ModelStore
 from ruster.storage.disk import Disk
+
+if TYPE_CHECKING:
+    from ruster.engine.status import ModelStatus
 
 __all__ = ["Genius", "Lifecycle", "LifecycleKind", "Said"]
 
@@ -149,7 +153,7 @@ class Genius:
             tools=tuple(tools),
             session=session,
         )
-        full = self._full_name(model or self._model)
+        full = self.full_name(model or self._model)
         stream = self._services.models.stream(full, request)
         async with aclosing(stream) as events:  # type: ignore[type-var]
             async for event in events:
@@ -169,7 +173,7 @@ class Genius:
 
     async def embed(self, texts: Sequence[str], *, model: str | None = None) -> list[list[float]]:
         """Return one vector of length 1 per text."""
-        return await self._services.models.embed(self._full_name(model or self._embed_model), texts)
+        return await self._services.models.embed(self.full_name(model or self._embed_model), texts)
 
     async def rerank(self, query: str, documents: Sequence[str], *, model: str) -> list[float]:
         """Return how well each document answers the query: the higher, the better.
@@ -177,7 +181,7 @@ class Genius:
         ``model`` is a reranking model, whose own scale this is. Raises ``ProviderError``
         (``not_a_reranker``).
         """
-        return await self._services.models.rerank(self._full_name(model), query, documents)
+        return await self._services.models.rerank(self.full_name(model), query, documents)
 
     async def ensure_model(
         self,
@@ -190,7 +194,7 @@ class Genius:
 
         ``watch`` is told how far that has come. Raises ``ModelError``.
         """
-        own = self._full_name(name or self._model).removeprefix(f"{LOCAL}/")
+        own = self.full_name(name or self._model).removeprefix(f"{LOCAL}/")
         steps = self._services.store.ensure_stream(own, quant)
         async with aclosing(steps) as stream:  # type: ignore[type-var]
             async for step in stream:
@@ -200,6 +204,37 @@ class Genius:
                     watch(step)
         raise ModelError(f"the download of {own} ended without a file", code="download_failed")
 
+    @property
+    def files(self) -> ModelStore:
+        """The model files of this machine: to list, to check and to remove."""
+        return self._services.store
+
+    @property
+    def chat_models(self) -> ChatModels:
+        """What answers, by full names."""
+        return self._services.models
+
+    @property
+    def engine_missing(self) -> str | None:
+        """What must be installed before a local model can run, or None."""
+        return self._services.engine.missing
+
+    def is_local(self, name: str | None = None) -> bool:
+        """Tell whether a model is a file that the embedded engine runs."""
+        return self.full_name(name or self._model).startswith(f"{LOCAL}/")
+
+    async def is_here(self, name: str) -> bool:
+        """Tell whether a model can answer without a download."""
+        return await self._services.is_here(self.full_name(name))
+
+    def status(self) -> Sequence[ModelStatus]:
+        """Tell of the local models that were needed so far: their state and their window."""
+        return self._services.loaded()
+
+    async def forget(self, session: str) -> None:
+        """Drop what the engine keeps of a conversation; raises OSError when some of it stays."""
+        await self._services.forget(session)
+
     async def models(self) -> ModelList:
         """List the models that can answer now."""
         return await self._services.models.models()
@@ -208,7 +243,8 @@ class Genius:
         """Unload all local models once what runs is done."""
         await self._services.engine.unload()
 
-    def _full_name(self, name: str) -> str:
+    def full_name(self, name: str) -> str:
+        """Return a model's name with its provider's prefix, as ``chat_models`` takes it."""
         return self._services.full_name(name)
 
 

@@ -29,13 +29,15 @@ _HOSTILE = "\x1b]0;owned\x07\x1b[2Jwiped"
 class Ctl:
     """Runs ``rusterctl`` against the daemon in ``folder``."""
 
+    program = _CTL
+
     def __init__(self, folder: Path, **environment: str) -> None:
         keep = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         self.environment = keep | environment_for(folder) | {"TERM": "xterm"} | environment
 
     async def start(self, *words: str, stdin: int = asyncio.subprocess.PIPE) -> _Process:
         return await asyncio.create_subprocess_exec(
-            *_CTL,
+            *self.program,
             *words,
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
@@ -276,10 +278,12 @@ class Terminal:
 
 
 @asynccontextmanager
-async def _terminal(folder: Path, *words: str, **environment: str) -> AsyncIterator[Terminal]:
+async def _terminal(
+    folder: Path, *words: str, program: tuple[str, ...] = _CTL, **environment: str
+) -> AsyncIterator[Terminal]:
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *_CTL,
+        *program,
         *words,
         stdin=theirs,
         stdout=theirs,

@@ -128,6 +128,7 @@ def test_the_arch_package_installs_a_daemon_that_runs(tmp_path: Path, folder: Pa
     root = tmp_path / "arch" / "root"
     for name in (
         "usr/bin/ruster",
+        "usr/bin/ogenius",
         "usr/bin/rusterctl",
         "usr/lib/systemd/user/ruster.service",
         "usr/share/doc/ruster/README.md",
@@ -158,12 +159,13 @@ def environment(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_pip_install_gives_both_commands(environment: Path, folder: Path) -> None:
+def test_pip_install_gives_all_commands(environment: Path, folder: Path) -> None:
     run(
         *(sys.executable, "-m", "pip", "--python", environment / "bin/python"),
         *("install", "-q", "--no-index", "--no-deps", "--no-build-isolation", ROOT),
     )
     assert (environment / "bin/rusterctl").exists()
+    assert run(environment / "bin/ogenius", "--version", PYTHONPATH="").startswith("ogenius ")
     status = ask_daemon([environment / "bin/ruster"], folder / "d", PYTHONPATH="")
     assert status["event"] == "status"
     installed = site_packages(environment) / "ruster"

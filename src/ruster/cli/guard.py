@@ -28,26 +28,26 @@ PIPE_CLOSED = 141
 _HOW_TO_START = "start one with: ruster (or: make run, or: systemctl --user start ruster)"
 
 
-def guarded(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Wrap a command: it may raise what it likes and return its exit status."""
+def guarded(function: Callable[..., int | None], program: str = "rusterctl") -> Callable[..., None]:
+    """Wrap a command of ``program``: it may raise what it likes and return its exit status."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        status = _run(function, args, kwargs)
+        status = _run(program, functools.partial(function, *args, **kwargs))
         if status:
             raise typer.Exit(status)
 
     return run
 
 
-def _run(function: Callable[..., int | None], args: Any, kwargs: dict[str, Any]) -> int:
+def _run(program: str, command: functools.partial[int | None]) -> int:
     _let_interrupts_raise()
-    as_json = bool(kwargs.get("as_json"))
+    as_json = bool(command.keywords.get("as_json"))
     try:
         try:
-            return function(*args, **kwargs) or 0
+            return command() or 0
         except RusterError as error:
-            return _report(error, as_json=as_json)
+            return _report(program, error, as_json=as_json)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -58,11 +58,11 @@ def _run(function: Callable[..., int | None], args: Any, kwargs: dict[str, Any])
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: no traceback reaches a user
-        fault = RusterError(f"a fault in rusterctl itself: {type(error).__name__}: {error}")
-        return _report(fault, as_json=as_json)
+        fault = RusterError(f"a fault in {program} itself: {type(error).__name__}: {error}")
+        return _report(program, fault, as_json=as_json)
 
 
-def _report(error: RusterError, *, as_json: bool) -> int:
+def _report(program: str, error: RusterError, *, as_json: bool) -> int:
     """Say what went wrong on one line: for people, or as an ``error`` event."""
     message = error.message
     unreachable = isinstance(error, DaemonUnreachable)
@@ -72,7 +72,7 @@ def _report(error: RusterError, *, as_json: bool) -> int:
         event = {"event": "error", "code": error.code, "error": message}
         print(json.dumps(event | ({"retryable": True} if error.retryable else {})), flush=True)
     else:
-        print(f"rusterctl: {message}", file=sys.stderr)
+        print(f"{program}: {message}", file=sys.stderr)
     return NO_DAEMON if unreachable else FAILED
 
 

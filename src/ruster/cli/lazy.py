@@ -30,6 +30,7 @@ class _LazyGroup(TyperGroup):
     """A group whose commands are in ``entries``. (Untyped where click's own types move about.)"""
 
     entries: ClassVar[Mapping[str, Entry]] = {}
+    program: ClassVar[str] = ""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.entries)
@@ -38,7 +39,10 @@ class _LazyGroup(TyperGroup):
         entry = self.entries.get(cmd_name)
         if entry is None:
             return None
-        app = build_group(entry.help, entry.entries) if entry.entries else _build_command(entry)
+        if entry.entries:
+            app = build_group(entry.help, entry.entries, program=self.program)
+        else:
+            app = _build_command(entry, self.program)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command
@@ -52,21 +56,22 @@ def build_group(
     text: str,
     entries: Mapping[str, Entry],
     *,
+    program: str = "rusterctl",
     callback: Callable[..., None] | None = None,
     add_completion: bool = False,
 ) -> typer.Typer:
-    """Make a group of commands; ``callback`` has its own options."""
-    group = type("Group", (_LazyGroup,), {"entries": entries})
+    """Make a group of commands of a program; ``callback`` has its own options."""
+    group = type("Group", (_LazyGroup,), {"entries": entries, "program": program})
     app = _app(cls=group, help=text, no_args_is_help=True, add_completion=add_completion)
     app.callback()(callback or _nothing)
     return app
 
 
-def _build_command(entry: Entry) -> typer.Typer:
+def _build_command(entry: Entry, program: str) -> typer.Typer:
     module, _, name = entry.function.partition(":")
     function = getattr(importlib.import_module(module), name)
     app = _app(add_completion=False)
-    app.command(context_settings=_SETTINGS)(guarded(function))
+    app.command(context_settings=_SETTINGS)(guarded(function, program))
     return app
 
 

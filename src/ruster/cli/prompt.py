@@ -21,7 +21,7 @@ from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
-__all__ = ["TypedLines"]
+__all__ = ["TypedLines", "open_history"]
 
 _MAX_HISTORY_BYTES = 1 << 20
 _PROMPT = HTML("<b>YOU &gt; </b>")
@@ -33,7 +33,7 @@ class TypedLines:
     """Reads what a person types; what ``commands`` returns is completed at the beginning."""
 
     def __init__(self, history_file: Path, commands: Callable[[], Iterable[str]]) -> None:
-        history = _history(history_file)
+        history = open_history(history_file)
         keys = _editing_keys()
         keys.add("c-c")(self._interrupt)
         self._session: PromptSession[str] = PromptSession(
@@ -116,7 +116,7 @@ def _continuation(width: int, number: int, wrapped: int) -> str:
     return "" if wrapped else "  ... "
 
 
-def _history(path: Path) -> History:
+def open_history(path: Path) -> History:
     """Open the file of typed lines, kept to a size; in memory alone if it cannot be written."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

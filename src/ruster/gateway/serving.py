@@ -30,6 +30,10 @@ from ruster.gateway.ws.client import SocketParts
 __all__ = ["Gateway", "GatewayParts"]
 
 
+def _in_settings(name: str) -> str:
+    return f"choose another {name} in [gateway]"
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
     """What the gateway needs of the rest of the house; see ``AppParts``."""
@@ -43,6 +47,8 @@ class GatewayParts:
     privileged: frozenset[int]
     status_of: Callable[[RusterError], int]
     clock: Clock
+    how_to_move: Callable[[str], str] = _in_settings
+    """Says what to do about an address that is taken, given its name."""
 
 
 class Gateway:
@@ -61,9 +67,7 @@ class Gateway:
         tls = await asyncio.to_thread(_tls, settings)
         with ExitStack() as stack:
             bound = [
-                stack.enter_context(
-                    bind(parse_address(text), f"choose another {name} in [gateway]")
-                )
+                stack.enter_context(bind(parse_address(text), self._parts.how_to_move(name)))
                 for name, text in (("addr", settings.addr), ("ws_addr", settings.ws_addr))
             ]
             files = await asyncio.to_thread(read_page) if settings.page else {}

@@ -62,7 +62,7 @@ class Inventory:
             return _existing(path)
         catalogue = read_catalogue(self._folders)
         if name == DEFAULT and catalogue.find(name) is None:
-            return self._newest() or self.look_up(self._default_model, quant)
+            return self._newest(quant) or self.look_up(self._default_model, quant)
         entry = catalogue.find(name)
         model = StoredModel.of(name, entry) if entry is not None else None
         if model is not None and model.path is not None and _is(model, quant):
@@ -124,10 +124,10 @@ class Inventory:
             self._registry.put(replace(self._entry(model), sha256=found))
         return replace(model, sha256=found)
 
-    def _newest(self) -> Path | None:
-        """Return the file of the model for chats that came here last."""
+    def _newest(self, quant: str | None) -> Path | None:
+        """Return the file of the model for chats that came here last; ``quant`` may narrow it."""
         chats = [model for model in self.models() if model.purpose is Purpose.INFERENCE]
-        paths = [model.path for model in chats if model.path is not None]
+        paths = [it.path for it in chats if it.path is not None and _is(it, quant)]
         return max(paths, key=lambda path: path.stat().st_mtime, default=None)
 
     def _entry(self, model: StoredModel) -> ManifestEntry:

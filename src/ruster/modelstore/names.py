@@ -13,7 +13,7 @@ from pathlib import Path
 from ruster.core.errors import ModelError, ProtocolError
 from ruster.core.ids import check_file_path
 
-__all__ = ["Asked", "check_file", "check_repo", "parse_asked", "parse_path"]
+__all__ = ["Asked", "check_file", "check_repo", "parse_asked", "parse_path", "says_which"]
 
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _QUANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")
@@ -52,6 +52,12 @@ def parse_asked(name: str) -> Asked:
             code="model_not_found",
         )
     return Asked(repo, check_file(filename) if filename is not None else None, quant)
+
+
+def says_which(name: str) -> bool:
+    """Tell whether a name means one file or quantization: a path, or with ``:`` in it."""
+    host = next((host for host in _HOSTS if name.startswith(host)), "")
+    return ":" in name.removeprefix(host) or parse_path(name) is not None
 
 
 def parse_path(name: str) -> Path | None:

@@ -18,6 +18,10 @@ class ModelStoreSettings(BaseModel):
     quantization: str = Field(default="Q4_K_M", min_length=1)
     """The quantization taken when none is asked for and the repository has it."""
 
+    quantization_required: bool = False
+    """Whether a model that does not come in `quantization` is refused, instead of taking another of
+    its files. A name that says which file or quantization it means gets that."""
+
     parallel_downloads: int = Field(default=2, ge=1, le=16)
     """Models that are downloaded at the same time; more wait for their turn."""
 

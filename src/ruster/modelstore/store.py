@@ -14,6 +14,7 @@ from ruster.modelstore.acquisition import Acquisition, Plan
 from ruster.modelstore.folders import StoreFolders
 from ruster.modelstore.importing import import_file, import_lmstudio, import_ollama
 from ruster.modelstore.inventory import Inventory
+from ruster.modelstore.names import says_which
 from ruster.modelstore.process import Tell
 from ruster.modelstore.settings import ModelStoreSettings
 from ruster.modelstore.shared import SharedDownload
@@ -49,6 +50,7 @@ class ModelStore:
         self._acquisition = Acquisition(folders, settings, variables, disk or Disk())
         self._downloads: dict[str, SharedDownload] = {}
         self._slots = asyncio.Semaphore(settings.parallel_downloads)
+        self._required = settings.quantization if settings.quantization_required else None
 
     @property
     def can_download(self) -> bool:
@@ -70,6 +72,7 @@ class ModelStore:
 
         A download that others wait for goes on; one that nobody wants stops and keeps what it has.
         """
+        quant = quant or self._required_of(name)
         wanted = await asyncio.to_thread(self._inventory.look_up, name, quant)
         if isinstance(wanted, Path):
             yield wanted
@@ -84,7 +87,7 @@ class ModelStore:
 
     async def find(self, name: str) -> Path | None:
         """Return the path of a model's (first) file if it is here, without asking the hub."""
-        found = await asyncio.to_thread(self._inventory.look_up, name, None)
+        found = await asyncio.to_thread(self._inventory.look_up, name, self._required_of(name))
         return found if isinstance(found, Path) else None
 
     async def list(self, *, only_here: bool = False) -> tuple[StoredModel, ...]:
@@ -150,6 +153,10 @@ class ModelStore:
         """Stop all downloads; what has come is kept."""
         for download in (*self._downloads.values(),):
             await download.stop()
+
+    def _required_of(self, name: str) -> str | None:
+        """Return the quantization that every model must have, unless the name says one itself."""
+        return None if says_which(name) else self._required
 
     def _shared(self, plan: Plan, name: str) -> SharedDownload:
         key = str(plan.asked)

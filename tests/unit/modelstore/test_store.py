@@ -63,6 +63,33 @@ async def test_quantizations_are_chosen_and_lie_side_by_side(folders: StoreFolde
         assert caught.value.code == "quant_not_found"
 
 
+async def test_a_required_quantization_is_that_of_every_name_without_one(
+    folders: StoreFolders, gguf: bytes
+) -> None:
+    files = {"m-Q8_0.gguf": gguf + b"8", "m-Q4_K_M.gguf": gguf + b"4"}
+    async with FakeHub({"org/m-GGUF": FakeRepo(files)}) as hub:
+        variables = {"HF_ENDPOINT": hub.url}.get
+
+        def requiring(quant: str) -> ModelStore:
+            own = {"quantization": quant, "quantization_required": True}
+            return ModelStore(folders, _SETTINGS.model_copy(update=own), variables)
+
+        small = await _store(folders, hub).ensure("org/m")
+        assert small.name == "m-Q4_K_M.gguf"
+        strict = requiring("Q8_0")
+        assert await strict.find("org/m") is None
+        large = await strict.ensure("org/m")
+        assert large.name == "m-Q8_0.gguf"
+        assert await strict.find("org/m") == large
+        assert await requiring("q4_k_m").ensure("default") == small
+        assert await strict.ensure("default") == large
+        for name in ("org/m:Q4_K_M", "org/m-GGUF:m-Q4_K_M.gguf", str(small)):
+            assert await strict.ensure(name) == small
+        with pytest.raises(ModelError, match="comes in Q4_K_M, Q8_0"):
+            await requiring("Q2_K").ensure("org/m")
+        assert (await strict.ensure("org/m", "Q4_K_M")) == small
+
+
 async def test_a_repository_without_gguf_leads_to_its_sibling(folders: StoreFolders) -> None:
     repos = {
         "org/m": FakeRepo({"model.safetensors": b"x", "config.json": b"{}"}),
