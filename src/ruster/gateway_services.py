@@ -171,6 +171,8 @@ class GatewayServices:
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
         """Return the routes of all APIs. An API is one line here."""
+        from ruster.gateway.agent import endpoints as agent
+        from ruster.gateway.api import ops
         from ruster.gateway.api.parts import ApiParts
         from ruster.gateway.ollama import endpoints as ollama
 
@@ -187,7 +189,7 @@ class GatewayServices:
             counts=needs.counts,
             dispatch=needs.dispatcher(),
         )
-        return [*ollama.routes(parts)]
+        return [*ollama.routes(parts), *ops.routes(parts), *agent.routes(parts)]
 
     def _full_name(self, name: str) -> str:
         """Take a model without a provider for one of the default model's provider."""

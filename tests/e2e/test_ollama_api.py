@@ -73,7 +73,7 @@ async def test_what_is_asked_reaches_the_model(folder: Path) -> None:
     async with opened(folder, providers={"s": scripted}) as gate, client_of(gate) as client:
         tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
         call = {"function": {"name": "look", "arguments": {"at": "sky"}}}
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"role": "user", "content": "what is it", "images": [PNG]},
             {"role": "assistant", "content": "", "tool_calls": [call]},
             {"role": "tool", "content": "blue", "tool_name": "look"},
@@ -194,7 +194,7 @@ async def test_bad_bodies_are_refused(folder: Path, body: bytes) -> None:
 async def test_a_client_that_leaves_ends_its_answer(folder: Path) -> None:
     scripted = ScriptedProvider((Content("so"), 30.0, Content("late")))
     async with opened(folder, providers={"s": scripted}) as gate, client_of(gate) as client:
-        stream = await client.chat("s/any", HELLO, stream=True)
+        stream: Any = await client.chat("s/any", HELLO, stream=True)
         async for piece in stream:
             assert piece.message.content == "so"
             break

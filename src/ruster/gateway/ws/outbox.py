@@ -50,6 +50,12 @@ class SocketOutbox:
         self._eased.set()
         self._news.set()
 
+    def finish(self) -> None:
+        """Send what waits, and no more."""
+        self._ending = True
+        self._eased.set()
+        self._news.set()
+
     async def drained(self) -> None:
         """Return once little waits."""
         await self._eased.wait()
@@ -60,7 +66,7 @@ class SocketOutbox:
             await send(line)
 
     async def lines(self) -> AsyncGenerator[str, None]:
-        """Yield what comes, line by line, to the last one; a line waits until the next is wanted."""
+        """Yield what comes, line by line, to the last one; a line waits until the next is due."""
         while self._lines or not self._ending:
             if not self._lines:
                 self._news.clear()
