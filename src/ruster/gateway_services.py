@@ -172,9 +172,12 @@ class GatewayServices:
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
         """Return the routes of all APIs. An API is one line here."""
         from ruster.gateway.agent import endpoints as agent
-        from ruster.gateway.api import ops
+        from ruster.gateway.agent.describing import describe as describe_agent
+        from ruster.gateway.api import openapi, ops
+        from ruster.gateway.api.ops_describing import describe as describe_ops
         from ruster.gateway.api.parts import ApiParts
         from ruster.gateway.ollama import endpoints as ollama
+        from ruster.gateway.ollama.describing import describe as describe_ollama
 
         needs = self._needs
         parts = ApiParts(
@@ -189,7 +192,12 @@ class GatewayServices:
             counts=needs.counts,
             dispatch=needs.dispatcher(),
         )
-        return [*ollama.routes(parts), *ops.routes(parts), *agent.routes(parts)]
+        return [
+            *ollama.routes(parts),
+            *ops.routes(parts),
+            *agent.routes(parts),
+            *openapi.routes((describe_ollama, describe_ops, describe_agent)),
+        ]
 
     def _full_name(self, name: str) -> str:
         """Take a model without a provider for one of the default model's provider."""

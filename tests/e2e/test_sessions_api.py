@@ -216,7 +216,7 @@ async def test_jobs_memory_and_status(folder: Path) -> None:
         assert (await api.ask("DELETE", "/v1/jobs/tea"))[0] == 200
         assert await api.code("DELETE", "/v1/jobs/tea") == (404, "job_not_found")
         _, found = await api.ask("GET", "/v1/memory/search?q=tea&limit=3&layers=insights")
-        assert found["event"] == "memory_results"
+        assert found.get("event") == "memory_search_results", found
         _, report = await api.ask("GET", "/v1/status")
         assert report["privileged"] is True
         assert (await api.ask("GET", "/v1/approvals"))[1]["approvals"] == []

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ruster.core.errors import RusterError, SessionError
+from ruster.core.errors import SessionError
 from ruster.core.tasks import cancel_and_wait, spawn
-from ruster.gateway.agent.client import HttpClient, Line, ask
 from ruster.gateway.agent.fields import command_of
 from ruster.gateway.agent.table import TABLE, Entry
 from ruster.gateway.agent.turns import TurnFilter, WholeTurn, sse
 from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.client import HttpClient, Line, ask
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.api.streaming import Streamed, while_here
 from ruster.gateway.openai.failures import InvalidRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -52,15 +52,17 @@ async def command_of(
 
 def _value(action: str, name: str, texts: list[str]) -> Any:
     """Read a part of a query as its field is meant; what does not fit is left for the command."""
-    adapter = _adapter(action, name) if name in COMMANDS[action].model_fields else None
-    if adapter is None:
-        return texts[-1]
-    for value in (texts[-1], texts) if len(texts) == 1 else (texts,):
-        try:
-            return adapter.validate_strings(value)
-        except ValidationError:
-            continue
-    return texts[-1] if len(texts) == 1 else texts
+    field = COMMANDS[action].model_fields.get(name)
+    if field is not None and get_origin(field.annotation) is list:
+        return texts
+    if len(texts) > 1:
+        raise InvalidRequest(f"{name}: it is said twice; say it once", name)
+    if field is None:
+        return texts[0]
+    try:
+        return _adapter(action, name).validate_strings(texts[0])
+    except ValidationError:
+        return texts[0]
 
 
 @cache

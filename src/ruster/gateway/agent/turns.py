@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ruster.core.errors import RusterError
-from ruster.gateway.agent.client import HttpClient, Line
+from ruster.gateway.api.client import HttpClient, Line
 
 __all__ = ["TurnFilter", "WholeTurn", "sse"]
 

@@ -29,7 +29,11 @@ class Json(JSONResponse):
 
 def failure(error: RusterError) -> Json:
     """Write an error as ``{"error": {…}}`` with its status."""
-    return Json(error_object(error), http_status(error))
+    status = http_status(error)
+    told = error_object(error)
+    if 400 <= status < 500:
+        told["error"]["type"] = "invalid_request_error"
+    return Json(told, status)
 
 
 def told(call: Handler) -> Handler:

@@ -20,9 +20,9 @@ from starlette.responses import Response
 
 from ruster.core.errors import RusterError
 from ruster.core.ids import new_id
-from ruster.gateway.agent.client import HttpClient, Line, ask
 from ruster.gateway.api.answers import Json
 from ruster.gateway.api.bodies import Shape, read_shape
+from ruster.gateway.api.client import HttpClient, Line, ask
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.identity import Identity
 
@@ -85,6 +85,8 @@ _KNOWN = "Set, Get, Delete, ListKeys, FlushAll"
 def read_command(text: str) -> tuple[str, Command]:
     """Return a command's name and fields; raises ValueError that says what is wrong."""
     data: Any = from_json(text, allow_inf_nan=False)
+    name: Any
+    fields: Any
     if isinstance(data, str):
         data = {data: None}
     if not isinstance(data, dict):
