@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -199,18 +200,8 @@ async def test_a_client_that_leaves_ends_its_answer(folder: Path) -> None:
             assert piece.message.content == "so"
             break
         await stream.aclose()
-        async with opened_until(lambda: scripted.closed_early == 1):
-            pass
-
-
-@asynccontextmanager
-async def opened_until(there: Any) -> AsyncIterator[None]:
-    """Wait until something is so; the test's own limit ends it."""
-    import asyncio
-
-    while not there():
-        await asyncio.sleep(0.01)
-    yield
+        while scripted.closed_early != 1:  # the test's own limit ends it
+            await asyncio.sleep(0.01)
 
 
 async def test_others_neither_name_files_nor_unload(folder: Path) -> None:
@@ -223,5 +214,5 @@ async def test_others_neither_name_files_nor_unload(folder: Path) -> None:
         token = await gate.token(owner=OTHER)
         body = b'{"model":"llamacpp//etc/passwd","messages":[{"role":"user","content":"x"}]}'
         assert (await gate.ask("/api/chat", method="POST", token=token, body=body)).status == 403
-        body = b'{"model":"echo","messages":[{"role":"user","content":"x"}]}'
+        body = b'{"model":"echo","messages":[{"role":"user","content":"x"}],"stream":false}'
         assert (await gate.ask("/api/chat", method="POST", token=token, body=body)).status == 200
