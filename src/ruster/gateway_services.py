@@ -148,7 +148,7 @@ class GatewayServices:
             ) from error
         from ruster.gateway.access.links import Links
         from ruster.gateway.access.tokens import TokenBook
-        from ruster.gateway.openai.failures import status_of
+        from ruster.gateway.api.failures import status_of
         from ruster.gateway.ws.client import SocketParts
         from ruster.gateway.ws.inference import InferenceParts
 
@@ -173,11 +173,9 @@ class GatewayServices:
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
         """Return the routes of all APIs. An API is one line here."""
-        from ruster.gateway.ollama import endpoints as ollama
-        from ruster.gateway.openai import routes as openai
+        from ruster.gateway.apis import all_routes
 
-        parts = self._api_parts(socket_url)
-        return [*openai.routes(parts), *ollama.routes(parts)]
+        return all_routes(self._api_parts(socket_url))
 
     def _api_parts(self, socket_url: str) -> ApiParts:
         from ruster.gateway.api.parts import ApiParts

@@ -96,8 +96,8 @@ def _parts(
 ) -> GatewayParts:
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
+    from ruster.gateway.api.failures import status_of
     from ruster.gateway.api.parts import ApiParts
-    from ruster.gateway.openai.failures import status_of
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
     from ruster.gateway.ws.inference import InferenceParts
@@ -132,9 +132,9 @@ def _parts(
 
 def _routes(parts: ApiParts) -> Sequence[BaseRoute]:
     """Return the routes of all APIs. An API is one line here."""
-    from ruster.gateway.openai import routes as openai
+    from ruster.gateway.apis import all_routes
 
-    return openai.routes(parts)
+    return all_routes(parts)
 
 
 async def _no_daemon(client: object, command: object) -> NoReturn:

@@ -14,19 +14,15 @@ from starlette.routing import BaseRoute, Route
 from ruster.core.clock import Clock
 from ruster.core.ids import new_id
 from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.failures import InvalidRequest, error_object
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.openai.answer import DONE, ChunkStream, completion, sse
 from ruster.gateway.openai.asking import Asker
-from ruster.gateway.openai.endpoint import (
-    HEARTBEAT,
-    EventStream,
-    answer_json,
-    endpoint,
-    while_here,
-)
-from ruster.gateway.openai.failures import InvalidRequest, error_object
 from ruster.gateway.openai.merging import gathered, merged
 from ruster.gateway.openai.request import ChatRequest, read_open_request
+from ruster.gateway.openai.stream import HEARTBEAT, EventStream
 from ruster.gateway.openai.usage import joined_usage
 
 __all__ = ["routes"]
@@ -51,9 +47,9 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
         if asked.stream:
             pieces = _streamed(streams, model, asked, parts.clock)
             return EventStream(pieces, lambda error: sse(error_object(error)))
-        return answer_json(await while_here(request.receive, _whole(streams, model, parts.clock)))
+        return Json(await while_here(request.receive, _whole(streams, model, parts.clock)))
 
-    return [Route("/v1/chat/completions", endpoint(chat), methods=["POST"])]
+    return [Route("/v1/chat/completions", told(chat), methods=["POST"])]
 
 
 def _seeded(request: InferenceRequest, number: int) -> InferenceRequest:
