@@ -31,6 +31,7 @@ from ruster.core.inference import (
     ToolCallRequest,
     Usage,
 )
+from ruster.testing import ScriptedProvider
 
 
 async def until(condition: Any) -> None:
@@ -241,8 +242,10 @@ async def test_errors_before_a_stream_are_answers_and_inside_it_events(folder: P
 
 async def test_a_session_answers_as_a_model_with_all_that_the_agent_has(folder: Path) -> None:
     provider = ScriptedProvider([Content("hello there")])
-    given = {"providers": {"pinky": provider}}
-    async with opened(folder, **given) as gate, client_of(gate) as client:
+    async with (
+        opened(folder, providers={"pinky": provider}) as gate,
+        client_of(gate) as client,
+    ):
         answer = await client.chat.completions.create(model="agent/trip", messages=HELLO)
         assert answer.choices[0].message.content == "hello there"
         assert any(tool.name == "remember" for tool in provider.requests[0].tools)
