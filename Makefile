@@ -45,12 +45,14 @@ check:
 	$(PYTHON_ENV) -m mypy $(CODE)
 	PYTHONPATH=src .venv/bin/lint-imports --no-cache
 	$(PYTHON_ENV) -m scripts.generate_docs --check
+	$(PYTHON_ENV) -m scripts.build_page --check
 
 fix:
 	@scripts/setup.sh check
 	$(PYTHON_ENV) -m ruff check --fix .
 	$(PYTHON_ENV) -m ruff format .
 	$(PYTHON_ENV) -m scripts.generate_docs
+	$(PYTHON_ENV) -m scripts.build_page
 
 docs:
 	@scripts/setup.sh check

@@ -26,6 +26,7 @@ _NAMES = (
     "sandbox",
     "scripts",
     "jobs",
+    "gateway",
 )
 _ROOT = Path(__file__).resolve().parent.parent
 

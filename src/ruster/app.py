@@ -50,6 +50,7 @@ from ruster.protocol.codec import encode_event
 from ruster.protocol.events import NoticeEvent
 from ruster.server.listener import Listener
 from ruster.server.systemd import ServiceNotifier
+from ruster.sessions.answering import Answering
 from ruster.sessions.conversing import Conversing
 from ruster.sessions.inbox import Inbox
 from ruster.sessions.session import SessionParts
@@ -146,8 +147,9 @@ class Daemon:
         self.tools = self._build_tools()
         self.proactive = self._build_proactive()
         self.store, counts = self._build_store()
-        self.gateway = self._build_gateway()
-        self.listener = self._build_listener(counts)
+        view = self._build_view(counts)
+        self.gateway = self._build_gateway(view)
+        self.listener = self._build_listener(view)
         self._notifier = ServiceNotifier(installation.environment)
 
     async def __aenter__(self) -> Daemon:
@@ -295,9 +297,11 @@ class Daemon:
         model = settings.default_model
         return SessionStore(given.paths.sessions, os.geteuid(), model, parts), counts
 
-    def _build_gateway(self) -> GatewayServices:
+    def _build_gateway(self, view: DaemonView) -> GatewayServices:
         needs = GatewayNeeds(
             models=self._models,
+            agents=Answering(lambda: self.store),
+            counts=view.figures,
             default_model=lambda: self.store.default_model,
             is_here=self.services.is_here,
             embeddings=self.services.models,
@@ -309,18 +313,20 @@ class Daemon:
         )
         return GatewayServices(self._settings.gateway, self._given.paths, needs)
 
-    def _build_listener(self, counts: TurnCounts) -> Listener:
-        given, settings = self._given, self._settings
-        view = DaemonView(
+    def _build_view(self, counts: TurnCounts) -> DaemonView:
+        return DaemonView(
             store=self.store,
             counts=counts,
-            clock=given.clock,
-            started=given.clock.monotonic(),
+            clock=self._given.clock,
+            started=self._given.clock.monotonic(),
             connections=lambda: self.listener.connections,
             local_models=self.services.loaded,
             budget=self._budget,
             proactive=self.proactive.summary,
         )
+
+    def _build_listener(self, view: DaemonView) -> Listener:
+        settings = self._settings
         live = self._live_settings()
         cases = UseCases(
             session=SessionHandlers(self.store, self.services.is_here),

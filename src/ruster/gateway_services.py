@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
-    from ruster.gateway.api.parts import ApiParts, EmbeddingModels, EngineControl
+    from ruster.gateway.api.parts import AgentTurns, ApiParts, EmbeddingModels, EngineControl
     from ruster.gateway.serving import Gateway
     from ruster.handlers.dispatcher import Dispatcher
     from ruster.handlers.gateway import GatewayHandlers
@@ -44,6 +44,8 @@ class GatewayNeeds:
     ``is_here`` says whether a model can answer without a download."""
 
     models: ChatModels
+    agents: AgentTurns
+    counts: Callable[[], Awaitable[dict[str, float]]]
     default_model: Callable[[], str]
     is_here: Callable[[str], Awaitable[bool]]
     embeddings: EmbeddingModels
@@ -170,10 +172,9 @@ class GatewayServices:
         return _Running(Gateway(parts), tokens, links)
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
-        """Return the routes of all APIs. An API is one line here."""
-        from ruster.gateway.openai import routes as openai
+        from ruster.gateway.routes import routes
 
-        return openai.routes(self._api_parts(socket_url))
+        return routes(self._api_parts(socket_url))
 
     def _api_parts(self, socket_url: str) -> ApiParts:
         from ruster.gateway.api.parts import ApiParts
@@ -188,11 +189,8 @@ class GatewayServices:
             engine=needs.engine,
             clock=needs.clock,
             socket_url=socket_url,
-            counts=_no_counts,
+            counts=needs.counts,
             dispatch=needs.dispatcher(),
             is_here=needs.is_here,
+            agents=needs.agents,
         )
-
-
-async def _no_counts() -> dict[str, float]:
-    return {}

@@ -19,9 +19,8 @@ from ruster.testing import RawClient, ScriptedProvider, running_daemon
 
 _OWN = ["configuration", "config_folder", "data_folder", "socket", "daemon"]
 _DAEMONS = [
-    "sandbox", "scripts", "engine", "model", "policy", "skills", "memory", "permissions", "disk",
-    "open_files",
-    "gateway",
+    "sandbox", "scripts", "engine", "model", "policy", "skills", "memory", "gateway",
+    "permissions", "disk", "open_files",
 ]  # fmt: skip
 
 

@@ -9,15 +9,13 @@ import math
 import os
 import struct
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from pydantic import BaseModel
-from tests.e2e.gateway import Opened, Reply, opened
+from tests.e2e.gateway import opened
+from tests.e2e.openai_clients import CALL, HELLO, OTHER, WEATHER, Trip, client_of, post, scripted
 
 from ruster.core.errors import ProviderError
 from ruster.core.inference import (
@@ -33,42 +31,6 @@ from ruster.core.inference import (
     ToolCallRequest,
     Usage,
 )
-from ruster.core.messages import ToolCall
-from ruster.testing import ScriptedProvider
-
-OTHER = 54321
-HELLO: list[Any] = [{"role": "user", "content": "hello there"}]
-WEATHER: Any = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "Tell the weather.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
-CALL = ToolCall("call_1", "weather", {"city": "Zürich"})
-
-
-@asynccontextmanager
-async def client_of(gate: Opened, *, owner: int | None = None) -> AsyncIterator[openai.AsyncOpenAI]:
-    """OpenAI's own client, which gives up at the first failure."""
-    token = await gate.token(**({} if owner is None else {"owner": owner}))
-    url = f"http://{gate.host}:{gate.port}/v1"
-    async with openai.AsyncOpenAI(api_key=token, base_url=url, max_retries=0) as client:
-        yield client
-
-
-def scripted(*scripts: Any) -> dict[str, Any]:
-    return {"scripted": ScriptedProvider(*scripts)}
-
-
-async def post(gate: Opened, path: str, body: Any) -> Reply:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return await gate.ask(path, method="POST", token=await gate.token(), body=data)
 
 
 async def until(condition: Any) -> None:
@@ -210,9 +172,10 @@ async def test_tools(folder: Path) -> None:
         told = [call for it in deltas for call in it.tool_calls or ()]
         assert [it.function.name for it in told if it.function] == ["weather"]
 
-        result: Any = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+        followed: list[Any] = [*HELLO, message, result]
         answer = await client.chat.completions.create(
-            model="scripted/any", messages=[*HELLO, message, result], tools=[WEATHER]
+            model="scripted/any", messages=followed, tools=[WEATHER]
         )
         assert answer.choices[0].message.content == "Rain."
     assert [it.name for it in providers["scripted"].requests[0].tools] == ["weather"]
@@ -243,13 +206,6 @@ async def test_a_call_that_is_demanded(folder: Path, choice: Any) -> None:
     held, _, _, free = providers["scripted"].requests
     assert held.config.behaviour.json_schema["properties"]["tool"] == {"const": "weather"}
     assert (free.config.behaviour.json_schema, len(free.tools)) == (None, 1)
-
-
-class Trip(BaseModel):
-    """What a structured answer looks like."""
-
-    city: str
-    days: int
 
 
 async def test_structured_output(folder: Path) -> None:
@@ -346,9 +302,17 @@ async def test_completions(folder: Path) -> None:
         assert [it.choices[0].finish_reason for it in chunks if it.choices][-1] == "stop"
         assert chunks[-1].usage is not None
         assert chunks[-1].usage.completion_tokens == 2
-        for wrong in ({"suffix": "x"}, {"best_of": 3}, {"prompt": []}, {"prompt": [1, 2]}):
+        wrongs: list[dict[str, Any]] = [
+            {"suffix": "x"},
+            {"best_of": 3},
+            {"prompt": []},
+            {"prompt": [1, 2]},
+            {"prompt": ["a"] * 16, "n": 3},
+        ]
+        for wrong in wrongs:
+            fields: dict[str, Any] = {"model": "pinky/echo", "prompt": "a", **wrong}
             with pytest.raises(openai.BadRequestError):
-                await client.completions.create(**{"model": "pinky/echo", "prompt": "a", **wrong})
+                await client.completions.create(**fields)
 
 
 async def test_completions_tell_how_likely_tokens_were(folder: Path) -> None:
@@ -392,16 +356,18 @@ async def test_embeddings(folder: Path) -> None:
         assert math.hypot(*short.data[0].embedding) == pytest.approx(1)
         length = math.hypot(*vector[:8])
         assert short.data[0].embedding == pytest.approx([it / length for it in vector[:8]])
-        for wrong in (
+        wrongs: list[dict[str, Any]] = [
             {"input": []},
             {"input": ""},
             {"input": ["a", ""]},
             {"input": [1, 2]},
             {"input": ["a"] * 2049},
             {"dimensions": 999},
-        ):
+        ]
+        for wrong in wrongs:
+            fields: dict[str, Any] = {"model": "pinky/echo", "input": "a", **wrong}
             with pytest.raises(openai.BadRequestError):
-                await client.embeddings.create(**{"model": "pinky/echo", "input": "a", **wrong})
+                await client.embeddings.create(**fields)
 
 
 async def test_models_that_make_no_vectors(folder: Path) -> None:
@@ -440,7 +406,7 @@ WRONG: list[tuple[str, bytes]] = [
     ("types", b'{"model":7,"messages":7,"input":7,"prompt":7}'),
     ("too large a number", b'{"seed":1e400,"input":"a","prompt":"a","temperature":1e400}'),
 ]
-PATHS = ("chat/completions", "completions", "embeddings")
+PATHS = ("chat/completions", "completions", "embeddings", "responses")
 
 
 @pytest.mark.parametrize("path", PATHS)

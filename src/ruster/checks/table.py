@@ -72,8 +72,8 @@ def build_checks(parts: CheckParts) -> dict[str, Check]:
         "policy": partial(check_policy, parts.trust),
         "skills": partial(check_skills, parts.library),
         "memory": partial(check_memory, settings.memory, parts.meaning),
+        "gateway": parts.gateway,
         "permissions": partial(asyncio.to_thread, check_permissions, exposed),
         "disk": partial(asyncio.to_thread, check_disk, parts.disk, parts.paths.data),
         "open_files": partial(asyncio.to_thread, check_open_files, settings),
-        "gateway": parts.gateway,
     }

@@ -19,10 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic_core import from_json
-
 from ruster.core.errors import ProtocolError, RusterError
 from ruster.core.ids import check_name
+from ruster.core.strict_json import read_json
 from ruster.core.tasks import cancel_and_wait, spawn
 from ruster.protocol.framing import LineBuffer, TooLong
 from ruster.protocol.socket_path import listen_at
@@ -256,7 +255,7 @@ async def _let_the_loop_settle() -> None:
 def _request(line: bytes) -> dict[str, Any] | None:
     """Return a request, or None for what is none."""
     try:
-        data = from_json(line, allow_inf_nan=False)
+        data = read_json(line)
     except ValueError:
         return None
     if isinstance(data, dict) and data.get("type") == "request" and isinstance(data.get("id"), str):

@@ -44,7 +44,8 @@ def bind(address: Address, remedy: str = "choose another with --addr") -> socket
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, where = found[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # Named as TCP, so that what is accepted here sends without waiting for more.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(where)

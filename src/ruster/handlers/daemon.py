@@ -47,6 +47,20 @@ class DaemonView:
     budget: DayBudget
     proactive: Callable[[], Awaitable[ProactiveSummary | None]]
 
+    async def figures(self) -> dict[str, float]:
+        """Return what can be watched as numbers, by the names of metrics."""
+        return {
+            "ruster_uptime_seconds": self.clock.monotonic() - self.started,
+            "ruster_resident_memory_bytes": resident_bytes(),
+            "ruster_connections": self.connections(),
+            "ruster_sessions_open": self.store.open_count,
+            "ruster_turns_running": self.counts.running,
+            "ruster_turns_total": self.counts.total,
+            "ruster_turns_failed_total": self.counts.failed,
+            "ruster_tokens_total": self.counts.tokens,
+            "ruster_tokens_today": self.budget.spent_today,
+        }
+
 
 class DaemonHandlers:
     """The commands about the daemon."""

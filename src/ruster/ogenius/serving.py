@@ -6,7 +6,7 @@ The composition root of ``ogenius serve``. Who may ask, and how, is the gateway'
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,6 @@ from ruster.storage.disk import Disk
 from ruster.storage.files import make_private_folder
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
-
-    from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.serving import GatewayParts
 
 __all__ = ["Served", "gateway_settings", "serving"]
@@ -98,6 +95,7 @@ def _parts(
     from ruster.gateway.access.tokens import TokenBook
     from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.openai.failures import status_of
+    from ruster.gateway.routes import routes
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
     from ruster.gateway.ws.inference import InferenceParts
@@ -109,7 +107,7 @@ def _parts(
         tokens=TokenBook(tokens_file, Disk(), clock),
         links=Links(clock),
         sockets=SocketParts(settings, _no_daemon, inference),
-        routes=lambda socket_url: _routes(
+        routes=lambda socket_url: routes(
             ApiParts(
                 settings=settings,
                 models=models,
@@ -128,13 +126,6 @@ def _parts(
         clock=clock,
         how_to_move=lambda name: f"choose another with --{name.replace('_', '-')}",
     )
-
-
-def _routes(parts: ApiParts) -> Sequence[BaseRoute]:
-    """Return the routes of all APIs. An API is one line here."""
-    from ruster.gateway.openai import routes as openai
-
-    return openai.routes(parts)
 
 
 async def _no_daemon(client: object, command: object) -> NoReturn:

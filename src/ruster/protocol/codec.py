@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, from_json
+from pydantic_core import ErrorDetails, PydanticSerializationError
 
 from ruster.core.errors import ProtocolError, RusterError
 from ruster.core.ids import check_name
+from ruster.core.strict_json import read_json
 from ruster.protocol.commands import COMMANDS, CommandBase
 from ruster.protocol.events import ErrorEvent, Event
 
@@ -47,12 +48,12 @@ class BadLine(ProtocolError):
 def decode_command(line: bytes) -> CommandBase:
     """Turn one line (without or with its newline) into a command.
 
-    Strict: UTF-8, one object, no NaN, no lone surrogates, nesting up to 200, no unknown fields.
+    Strict: one object of what ``core.strict_json`` reads, no unknown fields.
     Raises BadLine with codes ``invalid_json``, ``unknown_action``, ``invalid_command`` or
     ``invalid_name``.
     """
     try:
-        data = from_json(line, allow_inf_nan=False)
+        data = read_json(line)
     except ValueError as error:
         raise BadLine(
             f"Invalid JSON: {error}; send one JSON object per line in UTF-8", code="invalid_json"

@@ -30,6 +30,7 @@ __all__ = ["SessionStore"]
 _log = logging.getLogger("ruster.sessions")
 _Key = tuple[int, str]
 _TRASH = ".trash-"
+_IN_HAND_S = 5.0
 
 
 class SessionStore:
@@ -187,8 +188,9 @@ class SessionStore:
         surplus = len(self._open) - self._parts.settings.max_loaded
         if surplus <= 0:
             return
-        newest = max(self._open.values(), key=lambda s: s.last_used)
-        idle = [(k, s) for k, s in self._open.items() if s.idle and s is not newest]
+        # Whoever was given one just now may not have come to use it yet.
+        since = self._parts.clock.monotonic() - _IN_HAND_S
+        idle = [(k, s) for k, s in self._open.items() if s.idle and s.last_used < since]
         idle.sort(key=lambda item: item[1].last_used)
         for key, session in idle[:surplus]:
             del self._open[key]

@@ -4,6 +4,7 @@ the same request where that guard is off."""
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -224,4 +225,12 @@ async def test_a_client_that_reads_nothing_is_cut_off(folder: Path) -> None:
         writer.transport.resume_reading()  # type: ignore[attr-defined]
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await reader.readexactly(16 << 20)
+        writer.close()
+
+
+async def test_answers_are_not_held_back_for_more() -> None:
+    with bind(("127.0.0.1", 0)) as bound, socket.create_connection(bound.getsockname()):
+        taken, _ = bound.accept()
+        _, writer = await asyncio.open_connection(sock=taken)
+        assert writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         writer.close()

@@ -24,7 +24,7 @@ from ruster.core.messages import Role, ToolCall
 from ruster.core.ports import ModelInfo
 from ruster.protocol.commands import SendMode
 from ruster.storage.disk import Disk
-from ruster.testing import ScriptedProvider
+from ruster.testing import ManualClock, ScriptedProvider
 from tests.unit.sessions.support import (
     UID,
     Listener,
@@ -252,13 +252,33 @@ async def test_attached_clients_follow_a_session_that_is_opened_anew(tmp_path: P
 
 
 async def test_idle_sessions_are_closed_and_opened_again(tmp_path: Path) -> None:
-    async with open_store(tmp_path, max_loaded=2) as store:
+    clock = ManualClock()
+    async with open_store(tmp_path, clock=clock, max_loaded=2) as store:
         for n in range(5):
             await say(await store.create(UID, f"s{n}", None, None), f"hello {n}")
+            clock.advance(60)
         assert store.open_count == 2
         for n in range(5):
             page, total = await (await store.get(UID, f"s{n}")).history(0, 10)
             assert (total, page[0]["content"]) == (2, f"hello {n}")
+            clock.advance(60)
+        assert store.open_count == 2
+
+
+async def test_a_session_that_somebody_was_just_given_is_not_closed_under_them(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+    async with open_store(tmp_path, clock=clock, max_loaded=2) as store:
+        for n in range(5):
+            await store.create(UID, f"s{n}", None, None)
+            clock.advance(60)
+        given = await asyncio.gather(*(store.get(UID, f"s{n}") for n in range(5)))
+        for session in given:
+            listener = await listen(session)  # closed meanwhile, this would fail
+            session.stream.detach(listener)
+        clock.advance(60)
+        await store.create(UID, "more", None, None)
         assert store.open_count == 2
 
 
@@ -272,7 +292,8 @@ async def test_a_session_in_use_is_not_closed(tmp_path: Path) -> None:
             self.waiting.set()
             await self.gate.wait()
 
-    async with open_store(tmp_path, max_loaded=1, recent_events_bytes=4096) as store:
+    clock = ManualClock()
+    async with open_store(tmp_path, clock=clock, max_loaded=1, recent_events_bytes=4096) as store:
         session = await store.create(UID, "first", None, None)
         for n in range(60):
             await say(session, f"{n} " * 200)
@@ -280,6 +301,7 @@ async def test_a_session_in_use_is_not_closed(tmp_path: Path) -> None:
         attaching = asyncio.ensure_future(session.attach(slow, 0))
         await slow.waiting.wait()
         for n in range(3):
+            clock.advance(60)
             await store.create(UID, f"other{n}", None, None)
         slow.gate.set()
         await attaching

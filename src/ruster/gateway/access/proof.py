@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from ruster.gateway.access.head import Head
 from ruster.gateway.refusal import Refusal
 
-__all__ = ["COOKIE_LASTS_S", "Cookie", "Shown", "shown_token"]
+__all__ = [
+    "COOKIE_LASTS_S",
+    "Cookie",
+    "Shown",
+    "check_own_page",
+    "shown_token",
+    "unauthorized",
+]
 
 COOKIE_LASTS_S = 30 * 24 * 3600
 _BEARER = "bearer "

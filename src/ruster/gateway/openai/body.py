@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from ruster.gateway.openai.failures import InvalidRequest
 
-__all__ = ["parse"]
+__all__ = ["checked", "parse"]
 
 _M = TypeVar("_M", bound=BaseModel)
 _NO_FIELDS = ("str", "text", "image_url[...]")
@@ -30,12 +30,24 @@ def parse(model: type[_M], data: bytes) -> _M:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        # Of the alternatives that a value is not, the one that came furthest says most.
-        problem = max(problems, key=lambda it: len(it["loc"]))
-        param = _param(problem["loc"])
-        where = f"{param}: " if param else ""
-        raise InvalidRequest(f"{where}{problem['msg']}", param) from None
+        raise _named(error) from None
+
+
+def checked(model: type[_M], value: Mapping[str, Any], where: str) -> _M:
+    """Read a part of a body that was only known to be an object; ``where`` is its place."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _named(error, where) from None
+
+
+def _named(error: ValidationError, place: str = "") -> InvalidRequest:
+    problems = error.errors(include_url=False, include_input=False)
+    # Of the alternatives that a value is not, the one that came furthest says most.
+    problem = max(problems, key=lambda it: len(it["loc"]))
+    param = ".".join(it for it in (place, _param(problem["loc"])) if it) or None
+    where = f"{param}: " if param else ""
+    return InvalidRequest(f"{where}{problem['msg']}", param)
 
 
 def _param(location: Sequence[int | str]) -> str | None:

@@ -24,6 +24,7 @@ _STATUS: Mapping[str, int] = {
     "answer_too_large": 400,
     "not_permitted": 403,
     "session_not_found": 404,
+    "response_not_found": 404,
     "budget_exhausted": 429,
     "provider_blocked": 400,
     "provider_rejected": 400,

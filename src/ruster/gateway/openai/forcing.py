@@ -94,12 +94,12 @@ def _call(text: str, names: set[str]) -> ToolCall | None:
         value = json.loads(finite.encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or value.get("tool") not in names:
+    if not isinstance(value, dict):
         return None
-    arguments = value.get("arguments", {})
-    if not isinstance(arguments, dict):
+    name, arguments = value.get("tool"), value.get("arguments", {})
+    if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         return None
-    return ToolCall(new_id("call"), value["tool"], arguments)
+    return ToolCall(new_id("call"), name, arguments)
 
 
 def _schema(tools: Sequence[ToolSpec]) -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "MAX_CHOICES",
+    "MAX_COUNT",
     "Body",
     "CallShape",
     "Chat",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 MAX_CHOICES = 8
-_MAX_COUNT = 2**31 - 1
+MAX_COUNT = 2**31 - 1
 _MAX_SEED = 2**63 - 1
 
 
@@ -133,10 +134,10 @@ class Tunable(Shape):
     stop: str | list[str] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=0, le=_MAX_COUNT)
+    top_k: int | None = Field(default=None, ge=0, le=MAX_COUNT)
     min_p: float | None = Field(default=None, ge=0, le=1)
     repetition_penalty: float | None = Field(default=None, ge=0.5, le=2)
-    max_tokens: int | None = Field(default=None, ge=1, le=_MAX_COUNT)
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     seed: int | None = Field(default=None, ge=-_MAX_SEED - 1, le=_MAX_SEED)
 
 
@@ -147,7 +148,7 @@ class Chat(Tunable):
     tools: list[_Tool] | None = Field(default=None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     response_format: _Format | None = None
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_COUNT)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ruster.core.errors import ProtocolError, RusterError, SessionError
 from ruster.core.inference import (
@@ -28,6 +28,7 @@ from ruster.core.inference import (
 )
 from ruster.core.messages import Message, Role
 from ruster.core.ports import ChatModels
+from ruster.core.strict_json import read_json
 from ruster.gateway.identity import Identity
 
 __all__ = ["InferenceParts", "Prompt", "answer", "line_of", "output_of", "read_prompt"]
@@ -62,7 +63,7 @@ def read_prompt(line: bytes) -> Prompt | None:
     if b'"prompt"' not in line:
         return None
     try:
-        data = from_json(line, allow_inf_nan=False)
+        data = read_json(line)
     except ValueError:
         return None  # the other form says what is wrong with it
     if not isinstance(data, dict) or "prompt" not in data or data.keys() & {"action", "command"}:

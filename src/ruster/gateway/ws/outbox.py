@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 __all__ = ["SocketOutbox"]
 
@@ -56,13 +56,18 @@ class SocketOutbox:
 
     async def pump(self, send: Callable[[str], Awaitable[None]]) -> None:
         """Send what comes, one line a message; returns after the last one."""
+        async for line in self.lines():
+            await send(line)
+
+    async def lines(self) -> AsyncGenerator[str, None]:
+        """Yield what comes, line by line, to the last one; each waits until it is wanted."""
         while self._lines or not self._ending:
             if not self._lines:
                 self._news.clear()
                 await self._news.wait()
                 continue
             line = self._lines.popleft()
-            await send(line.decode().removesuffix("\n"))
+            yield line.decode().removesuffix("\n")
             self.waiting_bytes = max(0, self.waiting_bytes - len(line))
             if self.waiting_bytes <= self._easy_bytes:
                 self._eased.set()

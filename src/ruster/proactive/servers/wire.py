@@ -9,9 +9,9 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import from_json
 
 from ruster.core.errors import ProtocolError
+from ruster.core.strict_json import read_json
 
 __all__ = ["EventFrame", "Frame", "Hello", "OfferedTool", "Reply", "decode_frame", "encode_request"]
 
@@ -81,7 +81,7 @@ _KINDS: dict[str, type[Hello] | type[EventFrame] | type[Reply]] = {
 def decode_frame(line: bytes) -> Frame:
     """Turn a line into a frame; raises ProtocolError that says what is wrong with it."""
     try:
-        data = from_json(line, allow_inf_nan=False)
+        data = read_json(line)
     except ValueError as error:
         raise ProtocolError(f"a line is no strict JSON: {error}", code="invalid_json") from None
     kind = data.get("type") if isinstance(data, dict) else None

@@ -40,6 +40,7 @@ def test_a_tool_without_parameters_takes_none() -> None:
         (b"", "no strict JSON"),
         (b"nonsense", "no strict JSON"),
         (b'{"type":"event","payload":NaN}', "no strict JSON"),
+        (b'{"type":"event","payload":{"n":1e999}}', "no strict JSON"),
         (b'{"type":"event","payload":"\\ud800"}', "no strict JSON"),
         (b'{"type":"event","payload":"\xff"}', "no strict JSON"),
         (b'{"type":"event","payload":' + b"[" * 500 + b"]" * 500 + b"}", "no strict JSON"),

@@ -47,8 +47,10 @@ CALLED: tuple[InferenceEvent, ...] = (
 )
 
 
-def chunks(events: Iterable[InferenceEvent], **options: bool) -> list[dict[str, Any]]:
-    stream = ChunkStream("asked/model", ManualClock(), **options)
+def chunks(
+    events: Iterable[InferenceEvent], *, include_usage: bool = False
+) -> list[dict[str, Any]]:
+    stream = ChunkStream("asked/model", ManualClock(), include_usage=include_usage)
     return [chunk for event in events for chunk in stream.take(event)]
 
 

@@ -1,0 +1,1 @@
+"""Ollama's interface: what speaks to Ollama can speak to ruster."""
