@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +23,7 @@ from ruster.storage.disk import Disk
 from ruster.storage.files import make_private_folder
 
 if TYPE_CHECKING:
+    from ruster.gateway.page_files import PageFile
     from ruster.gateway.serving import GatewayParts
 
 __all__ = ["Served", "gateway_settings", "serving"]
@@ -124,8 +126,17 @@ def _parts(
         privileged=frozenset({os.geteuid(), 0}),
         status_of=status_of,
         clock=clock,
+        page=_page,
         how_to_move=lambda name: f"choose another with --{name.replace('_', '-')}",
     )
+
+
+def _page(socket_port: int) -> dict[str, PageFile]:
+    """Return our own page (blocks): that of the daemon is about sessions."""
+    from ruster.gateway.page_files import page_file
+
+    data = (resources.files("ruster.ogenius") / "page" / "index.html").read_bytes()
+    return {"/": page_file(data.replace(b"{socket_port}", str(socket_port).encode()))}
 
 
 async def _no_daemon(client: object, command: object) -> NoReturn:
