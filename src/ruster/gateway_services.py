@@ -148,7 +148,7 @@ class GatewayServices:
             ) from error
         from ruster.gateway.access.links import Links
         from ruster.gateway.access.tokens import TokenBook
-        from ruster.gateway.openai.failures import status_of
+        from ruster.gateway.api.failures import status_of
         from ruster.gateway.ws.client import SocketParts
         from ruster.gateway.ws.inference import InferenceParts
 
@@ -172,9 +172,10 @@ class GatewayServices:
         return _Running(Gateway(parts), tokens, links)
 
     def _routes(self, socket_url: str) -> Sequence[BaseRoute]:
-        from ruster.gateway.routes import routes
+        """Return the routes of all APIs. An API is one line here."""
+        from ruster.gateway.apis import all_routes
 
-        return routes(self._api_parts(socket_url))
+        return all_routes(self._api_parts(socket_url))
 
     def _api_parts(self, socket_url: str) -> ApiParts:
         from ruster.gateway.api.parts import ApiParts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -73,7 +74,7 @@ async def test_what_is_asked_reaches_the_model(folder: Path) -> None:
     async with opened(folder, providers={"s": scripted}) as gate, client_of(gate) as client:
         tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
         call = {"function": {"name": "look", "arguments": {"at": "sky"}}}
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"role": "user", "content": "what is it", "images": [PNG]},
             {"role": "assistant", "content": "", "tool_calls": [call]},
             {"role": "tool", "content": "blue", "tool_name": "look"},
@@ -194,23 +195,13 @@ async def test_bad_bodies_are_refused(folder: Path, body: bytes) -> None:
 async def test_a_client_that_leaves_ends_its_answer(folder: Path) -> None:
     scripted = ScriptedProvider((Content("so"), 30.0, Content("late")))
     async with opened(folder, providers={"s": scripted}) as gate, client_of(gate) as client:
-        stream = await client.chat("s/any", HELLO, stream=True)
+        stream: Any = await client.chat("s/any", HELLO, stream=True)
         async for piece in stream:
             assert piece.message.content == "so"
             break
         await stream.aclose()
-        async with opened_until(lambda: scripted.closed_early == 1):
-            pass
-
-
-@asynccontextmanager
-async def opened_until(there: Any) -> AsyncIterator[None]:
-    """Wait until something is so; the test's own limit ends it."""
-    import asyncio
-
-    while not there():
-        await asyncio.sleep(0.01)
-    yield
+        while scripted.closed_early != 1:  # the test's own limit ends it
+            await asyncio.sleep(0.01)
 
 
 async def test_others_neither_name_files_nor_unload(folder: Path) -> None:
@@ -223,5 +214,5 @@ async def test_others_neither_name_files_nor_unload(folder: Path) -> None:
         token = await gate.token(owner=OTHER)
         body = b'{"model":"llamacpp//etc/passwd","messages":[{"role":"user","content":"x"}]}'
         assert (await gate.ask("/api/chat", method="POST", token=token, body=body)).status == 403
-        body = b'{"model":"echo","messages":[{"role":"user","content":"x"}]}'
+        body = b'{"model":"echo","messages":[{"role":"user","content":"x"}],"stream":false}'
         assert (await gate.ask("/api/chat", method="POST", token=token, body=body)).status == 200

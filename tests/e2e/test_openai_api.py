@@ -31,6 +31,7 @@ from ruster.core.inference import (
     ToolCallRequest,
     Usage,
 )
+from ruster.testing import ScriptedProvider
 
 
 async def until(condition: Any) -> None:
@@ -237,8 +238,26 @@ async def test_errors_before_a_stream_are_answers_and_inside_it_events(folder: P
         assert late.value.code == "provider_stream_cut"
         with pytest.raises(openai.InternalServerError, match="pinky has no model"):
             await client.chat.completions.create(model="pinky/none", messages=HELLO)
-        with pytest.raises(openai.NotFoundError, match="v1/models"):
-            await client.chat.completions.create(model="agent/trip", messages=HELLO)
+
+
+async def test_a_session_answers_as_a_model_with_all_that_the_agent_has(folder: Path) -> None:
+    provider = ScriptedProvider([Content("hello there")])
+    async with (
+        opened(folder, providers={"pinky": provider}) as gate,
+        client_of(gate) as client,
+    ):
+        answer = await client.chat.completions.create(model="agent/trip", messages=HELLO)
+        assert answer.choices[0].message.content == "hello there"
+        assert any(tool.name == "remember" for tool in provider.requests[0].tools)
+        stream = await client.chat.completions.create(
+            model="agent/trip", messages=HELLO, stream=True
+        )
+        pieces = [it.choices[0].delta.content or "" async for it in stream if it.choices]
+        assert "".join(pieces) == "hello there"
+        listed = [it.id async for it in await client.models.list()]
+        assert "agent/trip" in listed
+        page = await gate.command("history", session_id="trip")
+        assert page["total"] == 4
 
 
 async def test_loading_is_told_in_a_stream(folder: Path) -> None:

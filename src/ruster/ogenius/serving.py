@@ -95,9 +95,9 @@ def _parts(
 ) -> GatewayParts:
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
+    from ruster.gateway.api.failures import status_of
     from ruster.gateway.api.parts import ApiParts
-    from ruster.gateway.openai.failures import status_of
-    from ruster.gateway.routes import routes
+    from ruster.gateway.apis import all_routes
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
     from ruster.gateway.ws.inference import InferenceParts
@@ -109,7 +109,7 @@ def _parts(
         tokens=TokenBook(tokens_file, Disk(), clock),
         links=Links(clock),
         sockets=SocketParts(settings, _no_daemon, inference),
-        routes=lambda socket_url: routes(
+        routes=lambda socket_url: all_routes(
             ApiParts(
                 settings=settings,
                 models=models,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from ruster.core.errors import RusterError
-from ruster.gateway.api.statuses import http_status
-from ruster.gateway.openai.failures import error_object
+from ruster.gateway.api.failures import error_object, status_of
 
-__all__ = ["Json", "failure"]
+__all__ = ["Handler", "Json", "failure", "told"]
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Json(JSONResponse):
@@ -25,4 +28,16 @@ class Json(JSONResponse):
 
 def failure(error: RusterError) -> Json:
     """Write an error as ``{"error": {…}}`` with its status."""
-    return Json(error_object(error), http_status(error))
+    return Json(error_object(error), status_of(error))
+
+
+def told(call: Handler) -> Handler:
+    """Have failures told as ``{"error": {…}}``."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await call(request)
+        except RusterError as error:
+            return failure(error)
+
+    return answer

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
-from ruster.gateway.openai.failures import InvalidRequest
+from ruster.core.strict_json import read_json
+from ruster.gateway.api.failures import InvalidRequest
+from ruster.gateway.api.parsing import checked
 
 __all__ = ["Shape", "as_shape", "read_object", "read_shape"]
 
@@ -30,8 +31,8 @@ async def read_object(request: Request, *, optional: bool = False) -> dict[str, 
     if optional and not data.strip():
         return {}
     try:
-        body = from_json(data, allow_inf_nan=False)
-    except ValueError as error:
+        body = read_json(data)
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON: {error}") from None
     if not isinstance(body, dict):
         raise InvalidRequest('the body must be a JSON object, such as {"model": "…"}')
@@ -45,10 +46,4 @@ async def read_shape(request: Request, shape: type[_Shape]) -> _Shape:
 
 def as_shape(body: dict[str, Any], shape: type[_Shape]) -> _Shape:
     """Return an object in its shape; the place of what is wrong is told."""
-    try:
-        return shape.model_validate(body)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        problem = max(problems, key=lambda it: len(it["loc"]))
-        place = ".".join(str(part) for part in problem["loc"])
-        raise InvalidRequest(f"{place}: {problem['msg']}", place) from None
+    return checked(shape, body, "")

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ruster.core.tasks import cancel_and_wait, spawn
@@ -56,13 +56,13 @@ class Streamed(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def while_here(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+async def while_here(receive: Receive, work: Coroutine[Any, Any, _T]) -> _T:
     """Return what comes of ``work``, and end it when the client leaves (``ClientDisconnect``).
 
     The body must have been read.
     """
     working = spawn(work, name="HTTP request", log_failure=False)
-    leaving = spawn(_gone(request.receive), name="HTTP client", log_failure=False)
+    leaving = spawn(_gone(receive), name="HTTP client", log_failure=False)
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

@@ -19,8 +19,8 @@ from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, Prog
 from ruster.core.ports import ModelInfo
 from ruster.gateway.api.answers import Json
 from ruster.gateway.api.bodies import read_shape
+from ruster.gateway.api.failures import status_of
 from ruster.gateway.api.parts import ApiParts
-from ruster.gateway.api.statuses import http_status
 from ruster.gateway.api.streaming import Streamed, while_here
 from ruster.gateway.identity import Identity
 from ruster.gateway.ollama.answer import Answer, as_line, timestamp
@@ -170,7 +170,7 @@ class _Ollama:
         model = await self._model(request, name)
         if not texts:
             return []
-        return await while_here(request, self._embed(model, texts))
+        return await while_here(request.receive, self._embed(model, texts))
 
     async def _embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         return await self._parts.embeddings.embed(model, texts)
@@ -203,13 +203,15 @@ class _Ollama:
         answer = Answer(body.model, self._parts.clock, is_chat=is_chat)
         events = cast(Events, self._parts.models.stream(inference.model, inference))
         try:
-            first = await while_here(request, self._first(events, inference.model, body.model))
+            first = await while_here(
+                request.receive, self._first(events, inference.model, body.model)
+            )
         except ProviderError as error:
             if error.code == "no_model":  # is it away, or is there no such model at all?
                 await listed_model(inference.model, body.model, self._parts)
             raise
         if body.stream is False:
-            await while_here(request, _collect(first, events, answer))
+            await while_here(request.receive, _collect(first, events, answer))
             return Json(answer.whole())
         return Streamed(_lines(first, events, answer), _NDJSON, events.aclose)
 
@@ -262,7 +264,7 @@ def _told(call: Handler) -> Handler:
         try:
             return await call(request)
         except RusterError as error:
-            return Json({"error": error.message}, http_status(error))
+            return Json({"error": error.message}, status_of(error))
 
     return told
 

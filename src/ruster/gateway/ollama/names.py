@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ruster.core.errors import ProviderError, SessionError
 from ruster.core.ports import ModelInfo
+from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.identity import Identity
-from ruster.gateway.openai.failures import InvalidRequest
 
 __all__ = ["asked_model", "listed_model"]
 

@@ -14,6 +14,7 @@ from typing import Any
 from ruster.core.ids import new_id
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
+from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.ollama.shapes import (
     ChatBody,
     GenerateBody,
@@ -21,7 +22,6 @@ from ruster.gateway.ollama.shapes import (
     OptionsShape,
     ToolShape,
 )
-from ruster.gateway.openai.failures import InvalidRequest
 
 __all__ = ["chat_request", "generate_request"]
 

@@ -11,9 +11,9 @@ from ruster.core.errors import ProviderError, SessionError
 from ruster.core.ids import check_name
 from ruster.core.inference import InferenceEvent, InferenceRequest
 from ruster.core.messages import Role
+from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.identity import Identity
-from ruster.gateway.openai.failures import InvalidRequest
 from ruster.gateway.openai.forcing import forced, read_forced
 
 __all__ = ["AGENT", "DEFAULT", "Asker"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,19 +14,15 @@ from starlette.routing import BaseRoute, Route
 from ruster.core.clock import Clock
 from ruster.core.ids import new_id
 from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.failures import InvalidRequest, error_object
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.openai.answer import DONE, ChunkStream, completion, sse
 from ruster.gateway.openai.asking import Asker
-from ruster.gateway.openai.endpoint import (
-    HEARTBEAT,
-    EventStream,
-    answer_json,
-    endpoint,
-    while_here,
-)
-from ruster.gateway.openai.failures import InvalidRequest, error_object
-from ruster.gateway.openai.merging import gathered, merged
+from ruster.gateway.openai.merging import HEARTBEAT_S, gathered, merged
 from ruster.gateway.openai.request import ChatRequest, read_open_request
+from ruster.gateway.openai.stream import HEARTBEAT, EventStream
 from ruster.gateway.openai.usage import joined_usage
 
 __all__ = ["routes"]
@@ -34,8 +30,8 @@ __all__ = ["routes"]
 _Events = AsyncGenerator[InferenceEvent, None]
 
 
-def routes(parts: ApiParts) -> list[BaseRoute]:
-    """Return the route of chats."""
+def routes(parts: ApiParts, *, heartbeat_s: float = HEARTBEAT_S) -> list[BaseRoute]:
+    """Return the route of chats; a stream that is silent for so long says that it is there."""
 
     async def chat(request: Request) -> Response:
         asker = Asker(parts, request.state.identity)
@@ -49,11 +45,12 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
             for number in range(asked.choices)
         ]
         if asked.stream:
-            pieces = _streamed(streams, model, asked, parts.clock)
+            items = merged(streams, heartbeat_s=heartbeat_s)
+            pieces = _streamed(items, _writers(model, asked, parts.clock))
             return EventStream(pieces, lambda error: sse(error_object(error)))
-        return answer_json(await while_here(request.receive, _whole(streams, model, parts.clock)))
+        return Json(await while_here(request.receive, _whole(streams, model, parts.clock)))
 
-    return [Route("/v1/chat/completions", endpoint(chat), methods=["POST"])]
+    return [Route("/v1/chat/completions", told(chat), methods=["POST"])]
 
 
 def _seeded(request: InferenceRequest, number: int) -> InferenceRequest:
@@ -74,17 +71,21 @@ async def _whole(streams: list[_Events], model: str, clock: Clock) -> dict[str, 
     return answers[0] | {"choices": choices, "usage": usage}
 
 
+def _writers(model: str, asked: ChatRequest, clock: Clock) -> list[ChunkStream]:
+    name, usage = new_id("chatcmpl"), asked.include_usage
+    return [
+        ChunkStream(model, clock, include_usage=usage, index=index, answer_id=name)
+        for index in range(asked.choices)
+    ]
+
+
 async def _streamed(
-    streams: list[_Events], model: str, asked: ChatRequest, clock: Clock
+    items: AsyncGenerator[tuple[int, InferenceEvent] | None, None],
+    writers: Sequence[ChunkStream],
 ) -> AsyncGenerator[bytes, None]:
     """Write the chunks of all answers; what they took together comes once, after the last."""
-    name = new_id("chatcmpl")
-    writers = [
-        ChunkStream(model, clock, include_usage=asked.include_usage, index=index, answer_id=name)
-        for index in range(len(streams))
-    ]
     ends: list[dict[str, Any]] = []
-    async with aclosing(merged(streams)) as items:
+    async with aclosing(items):
         async for item in items:
             if item is None:
                 yield HEARTBEAT

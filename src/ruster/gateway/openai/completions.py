@@ -30,21 +30,17 @@ from ruster.core.inference import (
     Usage,
 )
 from ruster.core.messages import Message, Role
+from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.failures import InvalidRequest, error_object
+from ruster.gateway.api.parsing import parse
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.openai.answer import DONE, sse
 from ruster.gateway.openai.asking import Asker
-from ruster.gateway.openai.body import parse
-from ruster.gateway.openai.endpoint import (
-    HEARTBEAT,
-    EventStream,
-    answer_json,
-    endpoint,
-    while_here,
-)
-from ruster.gateway.openai.failures import InvalidRequest, error_object
 from ruster.gateway.openai.merging import merged
 from ruster.gateway.openai.request import tuned
 from ruster.gateway.openai.shapes import MAX_CHOICES, Tunable
+from ruster.gateway.openai.stream import HEARTBEAT, EventStream
 
 __all__ = ["routes"]
 
@@ -97,9 +93,9 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
             usage = bool(body.stream_options and body.stream_options.include_usage)
             pieces = _streamed(streams, answers, include_usage=usage)
             return EventStream(pieces, lambda error: sse(error_object(error)))
-        return answer_json(await while_here(request.receive, _whole(streams, answers)))
+        return Json(await while_here(request.receive, _whole(streams, answers)))
 
-    return [Route("/v1/completions", endpoint(complete), methods=["POST"])]
+    return [Route("/v1/completions", told(complete), methods=["POST"])]
 
 
 def _config(body: _Body) -> InferenceConfig:

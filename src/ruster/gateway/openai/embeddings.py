@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.failures import InvalidRequest
+from ruster.gateway.api.parsing import parse
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.openai.asking import Asker
-from ruster.gateway.openai.body import parse
-from ruster.gateway.openai.endpoint import answer_json, endpoint, while_here
-from ruster.gateway.openai.failures import InvalidRequest
 from ruster.gateway.openai.shapes import Shape
 
 __all__ = ["routes"]
@@ -53,7 +54,7 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
         texts = body.texts()
         model = await Asker(parts, request.state.identity).model(body.model)
         vectors = await while_here(request.receive, parts.embeddings.embed(model, texts))
-        return answer_json(
+        return Json(
             {
                 "object": "list",
                 "data": [
@@ -69,7 +70,7 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
             }
         )
 
-    return [Route("/v1/embeddings", endpoint(embed), methods=["POST"])]
+    return [Route("/v1/embeddings", told(embed), methods=["POST"])]
 
 
 def _shortened(vector: Sequence[float], dimensions: int | None) -> Sequence[float]:

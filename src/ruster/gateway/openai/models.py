@@ -10,10 +10,11 @@ from starlette.routing import BaseRoute, Route
 
 from ruster.core.errors import ProviderError
 from ruster.core.manifest import Purpose
+from ruster.gateway.api.answers import Json, told
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.identity import Identity
 from ruster.gateway.openai.asking import AGENT
-from ruster.gateway.openai.endpoint import answer_json, endpoint, while_here
 
 __all__ = ["routes"]
 
@@ -34,7 +35,7 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
 
     async def list_all(request: Request) -> Response:
         models = await while_here(request.receive, listed(request.state.identity))
-        return answer_json({"object": "list", "data": models})
+        return Json({"object": "list", "data": models})
 
     async def get(request: Request) -> Response:
         name: str = request.path_params["id"]
@@ -45,11 +46,11 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
             raise ProviderError(
                 f"there is no model {name[:200]!r} here: see /v1/models", code="model_not_found"
             )
-        return answer_json(model)
+        return Json(model)
 
     return [
-        Route("/v1/models", endpoint(list_all), methods=["GET"]),
-        Route("/v1/models/{id:path}", endpoint(get), methods=["GET"]),
+        Route("/v1/models", told(list_all), methods=["GET"]),
+        Route("/v1/models/{id:path}", told(get), methods=["GET"]),
     ]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import dataclasses
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ from typing import Any
 
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
-from ruster.gateway.openai.body import parse
-from ruster.gateway.openai.failures import InvalidRequest
+from ruster.core.strict_json import read_json
+from ruster.gateway.api.failures import InvalidRequest
+from ruster.gateway.api.parsing import parse
 from ruster.gateway.openai.shapes import (
     Body,
     CallShape,
@@ -203,7 +203,7 @@ def _messages(shapes: Sequence[MessageShape]) -> tuple[Message, ...]:
 
 def _call(shape: CallShape, where: str) -> ToolCall:
     try:
-        arguments = json.loads(shape.function.arguments or "{}")
+        arguments = read_json((shape.function.arguments or "{}").encode())
     except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
 from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
-from ruster.gateway.openai.body import checked
-from ruster.gateway.openai.failures import InvalidRequest
+from ruster.gateway.api.failures import InvalidRequest
+from ruster.gateway.api.parsing import checked
 from ruster.gateway.openai.request import data_image
 from ruster.gateway.openai.shapes import MAX_COUNT, Shape
 

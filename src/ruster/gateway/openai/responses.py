@@ -15,21 +15,17 @@ from starlette.routing import BaseRoute, Route
 from ruster.core.errors import RusterError
 from ruster.core.inference import InferenceEvent
 from ruster.core.messages import Message
+from ruster.gateway.api.answers import Json, told
+from ruster.gateway.api.parsing import parse
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.identity import Identity
 from ruster.gateway.openai.asking import Asker
-from ruster.gateway.openai.body import parse
-from ruster.gateway.openai.endpoint import (
-    HEARTBEAT,
-    EventStream,
-    answer_json,
-    endpoint,
-    while_here,
-)
 from ruster.gateway.openai.merging import gathered, merged
 from ruster.gateway.openai.response_request import ResponseBody, inference_of, messages_of
 from ruster.gateway.openai.response_store import ResponseStore
 from ruster.gateway.openai.response_writer import ResponseWriter
+from ruster.gateway.openai.stream import HEARTBEAT, EventStream
 
 __all__ = ["routes"]
 
@@ -68,9 +64,9 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
         asked = _Asked(writer, asker.stream(inference, must_call=body.must_call), keep)
         if body.stream:
             return EventStream(_streamed(asked), lambda error: _failure(writer, error))
-        return answer_json(await while_here(request.receive, _whole(asked)))
+        return Json(await while_here(request.receive, _whole(asked)))
 
-    return [Route("/v1/responses", endpoint(respond), methods=["POST"])]
+    return [Route("/v1/responses", told(respond), methods=["POST"])]
 
 
 async def _whole(asked: _Asked) -> dict[str, Any]:

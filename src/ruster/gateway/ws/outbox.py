@@ -50,6 +50,12 @@ class SocketOutbox:
         self._eased.set()
         self._news.set()
 
+    def finish(self) -> None:
+        """Send what waits, and no more."""
+        self._ending = True
+        self._eased.set()
+        self._news.set()
+
     async def drained(self) -> None:
         """Return once little waits."""
         await self._eased.wait()

@@ -11,7 +11,7 @@ import pytest
 from ruster.core.errors import ProviderError
 from ruster.core.inference import Behaviour, InferenceConfig, Sampling
 from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
-from ruster.gateway.openai.failures import InvalidRequest, error_object, status_of
+from ruster.gateway.api.failures import InvalidRequest, error_object, status_of
 from ruster.gateway.openai.request import ChatRequest, read_request
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from ruster.core.inference import Complete, Content, InferenceEvent
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.identity import Identity
+from ruster.gateway.openai import chat
 from ruster.gateway.openai.routes import routes
 from ruster.gateway.settings import GatewaySettings
 from ruster.llm.router import Models
@@ -28,6 +31,8 @@ class Turns:
     async def stream(
         self, uid: int, session_id: str, message: str
     ) -> AsyncIterator[InferenceEvent]:
+        if session_id == "slow":
+            await asyncio.sleep(0.2)
         yield Content(f"{uid} {session_id} {message}")
         yield Complete()
 
@@ -46,24 +51,28 @@ async def no_counts() -> dict[str, float]:
     return {}
 
 
-def client(turns: Turns | None) -> httpx.AsyncClient:
+def parts(turns: Turns | None) -> ApiParts:
     models = Models({"scripted": ScriptedProvider})
-    app = Starlette(
-        routes=routes(
-            ApiParts(
-                settings=GatewaySettings(),
-                models=models,
-                embeddings=models,
-                default_model=lambda: "scripted/any",
-                full_name=lambda name: name,
-                engine=Engine(),
-                clock=ManualClock(),
-                socket_url="ws://localhost",
-                counts=no_counts,
-                agents=turns,
-            )
-        )
+    return ApiParts(
+        settings=GatewaySettings(),
+        models=models,
+        embeddings=models,
+        default_model=lambda: "scripted/any",
+        full_name=lambda name: name,
+        engine=Engine(),
+        clock=ManualClock(),
+        socket_url="ws://localhost",
+        counts=no_counts,
+        agents=turns,
     )
+
+
+def client(turns: Turns | None) -> httpx.AsyncClient:
+    return client_of(routes(parts(turns)))
+
+
+def client_of(served: list[BaseRoute]) -> httpx.AsyncClient:
+    app = Starlette(routes=served)
 
     async def known(scope: Any, receive: Any, send: Any) -> None:
         state = {"identity": Identity(UID, "g-1", privileged=False)}
@@ -123,3 +132,12 @@ async def test_a_caller_gets_nothing_that_is_not_said_to_be_here() -> None:
         body = {"model": "scripted/any", "messages": HELLO}
         reply = await http.post("/v1/chat/completions", json=body)
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "not_permitted")
+
+
+async def test_silence_before_an_answer_is_filled_with_comments() -> None:
+    async with client_of(chat.routes(parts(Turns()), heartbeat_s=0.01)) as http:
+        body = {"model": "agent/slow", "messages": HELLO, "stream": True}
+        told = (await http.post("/v1/chat/completions", json=body)).text
+    assert told.startswith(": ping\n\n")
+    assert f"{UID} slow hello" in told
+    assert told.endswith("data: [DONE]\n\n")

@@ -1,71 +1,27 @@
-"""What all routes of OpenAI's API share: errors in its shape, event streams, clients that leave."""
+"""Server-sent events as OpenAI's clients read them, errors among them."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ruster.core.errors import RusterError
-from ruster.core.tasks import cancel_and_wait, spawn
+from ruster.gateway.api.answers import failure
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.incoming import Receive
-from ruster.gateway.openai.failures import error_object, status_of
 from ruster.protocol.intake import as_known
 
-__all__ = ["HEARTBEAT", "EventStream", "answer_json", "endpoint", "failed", "while_here"]
+__all__ = ["HEARTBEAT", "EventStream"]
 
 _log = structlog.stdlib.get_logger("ruster.gateway")
-_T = TypeVar("_T")
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_Handler = Callable[[Request], Awaitable[Response]]
 
 HEARTBEAT = b": ping\n\n"
 """A comment: keeps what lies between us and the client from taking the connection for dead."""
-
-
-def answer_json(value: object, status: int = 200) -> Response:
-    """Answer with JSON; what cannot be written as UTF-8 becomes a question mark."""
-    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(body, status, media_type="application/json")
-
-
-def failed(error: RusterError) -> Response:
-    """Answer with an error."""
-    return answer_json(error_object(error), status_of(error))
-
-
-def endpoint(handle: _Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Have what a handler raises answered in OpenAI's shape."""
-
-    async def call(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except RusterError as error:
-            return failed(error)
-
-    return call
-
-
-async def while_here(receive: Receive, work: Coroutine[Any, Any, _T]) -> _T:
-    """Return what ``work`` returns; when the client leaves, end it and raise ClientDisconnect.
-
-    The body of the request must have been read.
-    """
-    working = spawn(work, name="answer a request", log_failure=False)
-    leaving = spawn(_gone(receive), name="watch a client", log_failure=False)
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        await cancel_and_wait(working, leaving)
 
 
 class EventStream(Response):
@@ -95,7 +51,7 @@ class EventStream(Response):
             try:
                 first = await anext(pieces, b"")
             except RusterError as error:
-                await failed(error)(scope, receive, send)
+                await failure(error)(scope, receive, send)
                 return
             head = {"status": self.status_code, "headers": self.raw_headers}
             await send({"type": "http.response.start", **head})
@@ -113,8 +69,3 @@ class EventStream(Response):
         except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours is an event
             _log.exception("an answer failed")
             yield self._failure(as_known(error))
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

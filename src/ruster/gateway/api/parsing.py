@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
-from ruster.gateway.openai.failures import InvalidRequest
+from ruster.core.strict_json import read_json
+from ruster.gateway.api.failures import InvalidRequest
 
 __all__ = ["checked", "parse"]
 
@@ -24,7 +24,7 @@ def parse(model: type[_M], data: bytes) -> _M:
     surrogate pairs, text that is not UTF-8, and what is nested without end.
     """
     try:
-        from_json(data, allow_inf_nan=False)
+        read_json(data)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     try:
