@@ -93,7 +93,12 @@ async def _events(server: Served, *messages: dict[str, Any]) -> list[Any]:
 
 
 def _ends(event: Any) -> bool:
-    return bool(event.get("event") == "error" or event.get("body", {}).get("Event") == "Complete")
+    body = event.get("body", {})
+    return event.get("event") == "error" or body.get("Event") == "Complete" or "Error" in body
+
+
+def _is_said(body: Any) -> bool:
+    return isinstance(body.get("Event"), dict)
 
 
 async def test_a_model_is_asked_through_every_door(folder: Path) -> None:
@@ -116,6 +121,8 @@ async def test_sessions_are_the_daemons(folder: Path) -> None:
         (event,) = await _events(server, {"action": "list"})
         assert event["code"] == "no_daemon"
         assert "start ruster" in event["error"]
+        (event,) = await _events(server, {"prompt": "x", "history": [{"role": "cat"}]})
+        assert "history" in event["body"]["Error"]
         reply = await server.chat("hello", model="agent/main")
         assert reply.status_code == 404
 
@@ -181,8 +188,12 @@ async def test_a_reload_is_told_by_the_server(folder: Path) -> None:
         told = asyncio.ensure_future(server.child.stderr.readuntil(b"delay.\n"))
         async with asyncio.timeout(_PATIENCE_S):
             while not told.done():
-                assert await server.say("Hello!") == DEFAULT.answer
+                bodies = [event["body"] for event in await _events(server, {"prompt": "Hello!"})]
+                said = [it["Event"].get("Content", "") for it in bodies if _is_said(it)]
+                assert "".join(said) == DEFAULT.answer
                 await asyncio.wait({told}, timeout=2)
+        (notice,) = [body["Notice"] for body in bodies if "Notice" in body]
+        assert _NOTICE.fullmatch(notice + "\n")
         assert _NOTICE.fullmatch((await told).decode())
         assert (await server.stop())[0] == 0
     assert "NOTICE: Model reload took" in (folder / "data" / "logs" / "ogenius.log").read_text()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["PageFile", "page_policy", "read_page"]
+__all__ = ["PageFile", "page_file", "page_policy", "read_page"]
 
 _TYPES: Mapping[str, str] = {
     "html": "text/html; charset=utf-8",
@@ -51,8 +51,13 @@ def read_page() -> dict[str, PageFile]:
             data = entry.read_bytes()
             if len(data) <= _MAX_FILE_BYTES:
                 path = "/" if entry.name == _INDEX else f"/page/{entry.name}"
-                files[path] = PageFile(data, kind, f'"{_hash(data)[:32]}"', _inline_hashes(data))
+                files[path] = page_file(data, kind)
     return files
+
+
+def page_file(data: bytes, content_type: str = _TYPES["html"]) -> PageFile:
+    """Return a file with what belongs to it."""
+    return PageFile(data, content_type, f'"{_hash(data)[:32]}"', _inline_hashes(data))
 
 
 def page_policy(file: PageFile, host: str, *, secure: bool, socket_port: int | None) -> str:

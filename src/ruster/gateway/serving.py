@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from socket import socket
@@ -23,11 +23,15 @@ from ruster.gateway.front.server import Front
 from ruster.gateway.front_page import FrontPage
 from ruster.gateway.guard import is_loopback
 from ruster.gateway.listening import bind, parse_address
-from ruster.gateway.page_files import read_page
+from ruster.gateway.page_files import PageFile, read_page
 from ruster.gateway.settings import GatewaySettings
 from ruster.gateway.ws.client import SocketParts
 
 __all__ = ["Gateway", "GatewayParts"]
+
+
+def _page(socket_port: int) -> Mapping[str, PageFile]:
+    return read_page()
 
 
 def _in_settings(name: str) -> str:
@@ -47,6 +51,8 @@ class GatewayParts:
     privileged: frozenset[int]
     status_of: Callable[[RusterError], int]
     clock: Clock
+    page: Callable[[int], Mapping[str, PageFile]] = _page
+    """Reads the page's files (blocks), told the port of ``ws_addr``."""
     how_to_move: Callable[[str], str] = _in_settings
     """Says what to do about an address that is taken, given its name."""
 
@@ -70,9 +76,9 @@ class Gateway:
                 stack.enter_context(bind(parse_address(text), self._parts.how_to_move(name)))
                 for name, text in (("addr", settings.addr), ("ws_addr", settings.ws_addr))
             ]
-            files = await asyncio.to_thread(read_page) if settings.page else {}
             self._name(bound, secure=tls is not None)
             ports = [it.getsockname()[1] for it in bound]
+            files = await asyncio.to_thread(self._parts.page, ports[1]) if settings.page else {}
             page = FrontPage(
                 files=files,
                 links=self._parts.links,

@@ -6,9 +6,10 @@ The composition root of ``ogenius serve``. Who may ask, and how, is the gateway'
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,9 +23,7 @@ from ruster.storage.disk import Disk
 from ruster.storage.files import make_private_folder
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
-
-    from ruster.gateway.api.parts import ApiParts
+    from ruster.gateway.page_files import PageFile
     from ruster.gateway.serving import GatewayParts
 
 __all__ = ["Served", "gateway_settings", "serving"]
@@ -98,6 +97,7 @@ def _parts(
     from ruster.gateway.access.tokens import TokenBook
     from ruster.gateway.api.failures import status_of
     from ruster.gateway.api.parts import ApiParts
+    from ruster.gateway.apis import all_routes
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
     from ruster.gateway.ws.inference import InferenceParts
@@ -109,7 +109,7 @@ def _parts(
         tokens=TokenBook(tokens_file, Disk(), clock),
         links=Links(clock),
         sockets=SocketParts(settings, _no_daemon, inference),
-        routes=lambda socket_url: _routes(
+        routes=lambda socket_url: all_routes(
             ApiParts(
                 settings=settings,
                 models=models,
@@ -126,15 +126,17 @@ def _parts(
         privileged=frozenset({os.geteuid(), 0}),
         status_of=status_of,
         clock=clock,
+        page=_page,
         how_to_move=lambda name: f"choose another with --{name.replace('_', '-')}",
     )
 
 
-def _routes(parts: ApiParts) -> Sequence[BaseRoute]:
-    """Return the routes of all APIs. An API is one line here."""
-    from ruster.gateway.apis import all_routes
+def _page(socket_port: int) -> dict[str, PageFile]:
+    """Return our own page (blocks): that of the daemon is about sessions."""
+    from ruster.gateway.page_files import page_file
 
-    return all_routes(parts)
+    data = (resources.files("ruster.ogenius") / "page" / "index.html").read_bytes()
+    return {"/": page_file(data.replace(b"{socket_port}", str(socket_port).encode()))}
 
 
 async def _no_daemon(client: object, command: object) -> NoReturn:

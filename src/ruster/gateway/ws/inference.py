@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from ruster.core.errors import ProtocolError, RusterError, SessionError
 from ruster.core.inference import (
+    Behaviour,
     Complete,
     Content,
+    InferenceConfig,
     InferenceEvent,
     InferenceRequest,
+    Notice,
     ProcessStart,
     Progress,
     Thought,
@@ -34,6 +37,7 @@ from ruster.gateway.identity import Identity
 __all__ = ["InferenceParts", "Prompt", "answer", "line_of", "output_of", "read_prompt"]
 
 _MAX_ID_CHARS = 128
+_MAX_HISTORY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,30 @@ class InferenceParts:
     is_here: Callable[[str], Awaitable[bool]]
 
 
+class Said(BaseModel):
+    """Something that was said before."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class Prompt(BaseModel):
-    """What is asked."""
+    """What is asked: ``history`` is what was said before, the oldest first."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     prompt: Annotated[str, Field(min_length=1)]
     model: str | None = None
     id: Annotated[str, Field(min_length=1, max_length=_MAX_ID_CHARS)] | None = None
+    history: Annotated[list[Said], Field(max_length=_MAX_HISTORY)] = Field(default_factory=list)
+    show_thinking: bool = True
+
+    def messages(self) -> tuple[Message, ...]:
+        """Return the whole conversation."""
+        before = [Message(Role(it.role), it.content) for it in self.history]
+        return (*before, Message(Role.USER, self.prompt))
 
 
 def read_prompt(line: bytes) -> Prompt | None:
@@ -74,7 +94,8 @@ def read_prompt(line: bytes) -> Prompt | None:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, problem["loc"]))
         raise ProtocolError(
-            f'{where}: {problem["msg"]}; it takes "prompt", "model" and "id", all texts'
+            f'{where}: {problem["msg"]}; it takes "prompt", "model" and "id", all texts, "history" '
+            'as a list of {"role", "content"}, and "show_thinking"'
         ) from None
 
 
@@ -83,7 +104,8 @@ async def answer(
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the bodies of one answer; a failure is the last of them."""
     model = prompt.model or parts.default_model()
-    request = InferenceRequest(model, (Message(Role.USER, prompt.prompt),))
+    config = InferenceConfig(Behaviour(show_thinking=prompt.show_thinking))
+    request = InferenceRequest(model, prompt.messages(), config)
     try:
         await _check_model(model, identity, parts)
         events = cast("AsyncGenerator[InferenceEvent, None]", parts.models.stream(model, request))
@@ -107,6 +129,8 @@ def output_of(event: InferenceEvent) -> dict[str, Any] | None:
             return {"Event": {"Thought": "Start" if phase is ThoughtPhase.START else "Stop"}}
         case Content(text=text):
             return {"Event": {"Content": text}}
+        case Notice(message=message):
+            return {"Notice": message}
         case Complete():
             return {"Event": "Complete"}
         case Progress(current=current, total=total):
