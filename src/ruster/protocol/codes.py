@@ -29,6 +29,7 @@ ERROR_CODES: dict[str, str] = {
     "cursor_expired": "Events that old are no longer kept; read `history` instead.",
     "no_daemon": "There are only models here: sessions are the daemon's.",
     "not_supported": "What is here cannot do that.",
+    "response_not_found": "There is no such response, or it is no longer kept.",
     "not_permitted": "Only the daemon's own user and root may do that.",
     # Storage
     "storage_failed": "The disk refused; nothing was acknowledged.",
