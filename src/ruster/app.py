@@ -305,13 +305,19 @@ class Daemon:
             default_model=lambda: self.store.default_model,
             is_here=self.services.is_here,
             embeddings=self.services.models,
-            full_name=self.services.full_name,
+            full_name=self._full_name,
             engine=self.services,
             dispatcher=lambda: self._dispatcher,
             clock=self._given.clock,
             disk=self._given.disk,
         )
         return GatewayServices(self._settings.gateway, self._given.paths, needs)
+
+    def _full_name(self, name: str) -> str:
+        """Return a model's full name: a short one is of the default model's provider."""
+        if "/" in name:
+            return self.services.full_name(name)
+        return f"{self.store.default_model.partition('/')[0]}/{name}"
 
     def _build_view(self, counts: TurnCounts) -> DaemonView:
         return DaemonView(
