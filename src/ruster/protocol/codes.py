@@ -28,6 +28,7 @@ ERROR_CODES: dict[str, str] = {
     "cursor_invalid": "`since` is beyond the last event of the session.",
     "cursor_expired": "Events that old are no longer kept; read `history` instead.",
     "no_daemon": "There are only models here: sessions are the daemon's.",
+    "not_supported": "What is here cannot do that.",
     "not_permitted": "Only the daemon's own user and root may do that.",
     # Storage
     "storage_failed": "The disk refused; nothing was acknowledged.",
