@@ -269,6 +269,22 @@ async def test_the_quantization_says_which_file_answers(folder: Path, hub: FakeH
 
 
 @needs_engine
+async def test_other_models_are_fetched_first(folder: Path, hub: FakeHub) -> None:
+    pytest.importorskip("huggingface_hub", exc_type=ImportError)
+    others = ("--load-models", "acme/tiny", "--load-models", "acme/other")
+    status, out, err = await at(folder, hub)("chat", "--stub", *others, piped="hello")
+    assert (status, out) == (0, "Pinky says: hello\n")
+    assert "acme/tiny: 100 %" in err
+    assert "acme/other: 100 %" in err
+    status, out, err = await at(folder, hub)(
+        "chat", "--stub", "--load-models", "acme/none", piped="hello"
+    )
+    assert (status, out) == (1, "")
+    assert err.startswith("ogenius: ")
+    assert err.count("\n") == 1
+
+
+@needs_engine
 async def test_the_conversation_is_kept_and_its_beginning_given_up(folder: Path) -> None:
     ogenius = with_model(folder, "trained")
     lines = "My cat is called Milo.\nHello!\nWhat is my cat called?\n"
