@@ -214,18 +214,18 @@ async def test_a_killed_download_goes_on(folder: Path, hub: FakeHub) -> None:
     assert int(second.headers["range"].removeprefix("bytes=").partition("-")[0]) > 0
 
 
-async def test_a_person_sees_speed_and_time_left(folder: Path, hub: FakeHub) -> None:
+async def test_a_person_sees_how_far_it_is_stops_it_and_goes_on(folder: Path, hub: FakeHub) -> None:
     pytest.importorskip("huggingface_hub", exc_type=ImportError)
     hub.repos[_REPO].faults[_SMALL] = fault = Fault(hold_after=512 * 1024)
     environment = {"HF_ENDPOINT": hub.url, "COLUMNS": "120", **_ROOM}
     async with terminal(folder, "download", "acme/tiny", **environment) as screen:
-        await screen.until("acme/tiny", "0.5/1.3 MB", "-:--:--")
+        await screen.until("acme/tiny", "0.5/1.3 MB")
         screen.type("\x03")
         assert await screen.process.wait() == 130
     async with terminal(folder, "download", "acme/tiny", **environment) as screen:
         await screen.until("acme/tiny")
         fault.release.set()
-        await screen.until("1.3/1.3 MB", "/s", "0:00:00", _SMALL)
+        await screen.until("1.3/1.3 MB", _SMALL)
         assert await screen.process.wait() == 0
 
 
