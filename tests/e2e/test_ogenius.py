@@ -214,18 +214,18 @@ async def test_a_killed_download_goes_on(folder: Path, hub: FakeHub) -> None:
     assert int(second.headers["range"].removeprefix("bytes=").partition("-")[0]) > 0
 
 
-async def test_a_person_sees_speed_and_time_left(folder: Path, hub: FakeHub) -> None:
+async def test_a_person_sees_how_far_it_is_stops_it_and_goes_on(folder: Path, hub: FakeHub) -> None:
     pytest.importorskip("huggingface_hub", exc_type=ImportError)
     hub.repos[_REPO].faults[_SMALL] = fault = Fault(hold_after=512 * 1024)
     environment = {"HF_ENDPOINT": hub.url, "COLUMNS": "120", **_ROOM}
     async with terminal(folder, "download", "acme/tiny", **environment) as screen:
-        await screen.until("acme/tiny", "0.5/1.3 MB", "-:--:--")
+        await screen.until("acme/tiny", "0.5/1.3 MB")
         screen.type("\x03")
         assert await screen.process.wait() == 130
     async with terminal(folder, "download", "acme/tiny", **environment) as screen:
         await screen.until("acme/tiny")
         fault.release.set()
-        await screen.until("1.3/1.3 MB", "/s", "0:00:00", _SMALL)
+        await screen.until("1.3/1.3 MB", _SMALL)
         assert await screen.process.wait() == 0
 
 
@@ -266,6 +266,22 @@ async def test_the_quantization_says_which_file_answers(folder: Path, hub: FakeH
     assert (status, out) == (1, "")
     assert "it comes in Q4_K_M, Q8_0" in err
     assert (await ogenius(*words, "--quant", "Q4_K_M", piped=asked))[1].startswith("The capital")
+
+
+@needs_engine
+async def test_other_models_are_fetched_first(folder: Path, hub: FakeHub) -> None:
+    pytest.importorskip("huggingface_hub", exc_type=ImportError)
+    others = ("--load-models", "acme/tiny", "--load-models", "acme/other")
+    status, out, err = await at(folder, hub)("chat", "--stub", *others, piped="hello")
+    assert (status, out) == (0, "Pinky says: hello\n")
+    assert "acme/tiny: 100 %" in err
+    assert "acme/other: 100 %" in err
+    status, out, err = await at(folder, hub)(
+        "chat", "--stub", "--load-models", "acme/none", piped="hello"
+    )
+    assert (status, out) == (1, "")
+    assert err.startswith("ogenius: ")
+    assert err.count("\n") == 1
 
 
 @needs_engine

@@ -15,6 +15,9 @@ from tests.e2e.test_ogenius_serve import Served, served
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 
+_AWAY = ("WebSocket connection to", "Failed to load resource: net::ERR_CONNECTION")
+"""What the browser itself writes when the server is away."""
+
 
 @asynccontextmanager
 async def looking_at(server: Served) -> AsyncIterator[Page]:
@@ -27,7 +30,7 @@ async def looking_at(server: Served) -> AsyncIterator[Page]:
         await page.goto(server.link)
         await expect(page.get_by_role("button", name="Send")).to_be_enabled()
         yield page
-        assert [it for it in problems if not it.startswith("WebSocket connection to")] == []
+        assert [it for it in problems if not it.startswith(_AWAY)] == []
 
 
 async def say(page: Page, text: str) -> None:

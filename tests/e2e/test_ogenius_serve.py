@@ -123,8 +123,23 @@ async def test_sessions_are_the_daemons(folder: Path) -> None:
         assert "start ruster" in event["error"]
         (event,) = await _events(server, {"prompt": "x", "history": [{"role": "cat"}]})
         assert "history" in event["body"]["Error"]
-        reply = await server.chat("hello", model="agent/main")
-        assert reply.status_code == 404
+        for reply in (
+            await server.chat("hello", model="agent/main"),
+            await server.http.get("/v1/sessions"),
+            await server.http.post("/v1/sessions/main/messages", json={"message": "hello"}),
+        ):
+            assert reply.status_code == 404, reply.text
+            assert "daemon" in reply.text or "no sessions" in reply.text
+
+
+async def test_what_runs_is_told_and_the_engine_is_reset(folder: Path) -> None:
+    async with served(Ogenius(folder), "--stub") as server:
+        config = (await server.http.get("/v1/config")).json()
+        assert config["ws_addr"].endswith(server.socket_url.removeprefix("ws://"))
+        assert (await server.http.post("/v1/engine/reset")).status_code == 200
+        assert "ruster_models_loaded 0" in (await server.http.get("/metrics")).text
+        tags = (await server.http.get("/api/tags")).json()
+        assert "models" in tags
 
 
 async def test_a_stranger_stays_outside_and_a_link_opens_once(folder: Path) -> None:

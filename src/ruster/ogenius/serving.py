@@ -23,6 +23,7 @@ from ruster.storage.disk import Disk
 from ruster.storage.files import make_private_folder
 
 if TYPE_CHECKING:
+    from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.page_files import PageFile
     from ruster.gateway.serving import GatewayParts
 
@@ -96,7 +97,6 @@ def _parts(
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
     from ruster.gateway.api.failures import status_of
-    from ruster.gateway.api.parts import ApiParts
     from ruster.gateway.apis import all_routes
     from ruster.gateway.serving import GatewayParts
     from ruster.gateway.ws.client import SocketParts
@@ -109,25 +109,31 @@ def _parts(
         tokens=TokenBook(tokens_file, Disk(), clock),
         links=Links(clock),
         sockets=SocketParts(settings, _no_daemon, inference),
-        routes=lambda socket_url: all_routes(
-            ApiParts(
-                settings=settings,
-                models=models,
-                embeddings=models,
-                default_model=lambda: model,
-                full_name=models.genius.full_name,
-                engine=models,
-                clock=clock,
-                socket_url=socket_url,
-                counts=models.counts,
-                is_here=models.genius.is_here,
-            )
-        ),
+        routes=lambda socket_url: all_routes(_api_parts(settings, models, model, socket_url)),
         privileged=frozenset({os.geteuid(), 0}),
         status_of=status_of,
         clock=clock,
         page=_page,
         how_to_move=lambda name: f"choose another with --{name.replace('_', '-')}",
+    )
+
+
+def _api_parts(
+    settings: GatewaySettings, models: ServedModels, model: str, socket_url: str
+) -> ApiParts:
+    from ruster.gateway.api.parts import ApiParts
+
+    return ApiParts(
+        settings=settings,
+        models=models,
+        embeddings=models,
+        default_model=lambda: model,
+        full_name=models.genius.full_name,
+        engine=models,
+        clock=SystemClock(),
+        socket_url=socket_url,
+        counts=models.counts,
+        is_here=models.genius.is_here,
     )
 
 
