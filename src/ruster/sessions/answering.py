@@ -74,9 +74,13 @@ class _Told:
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque()
         self._more = asyncio.Event()
+        self._closed = False
 
-    def take(self, line: bytes) -> None:
-        self._lines.append(line)
+    def take(self, line: bytes | None) -> None:
+        if line is None:
+            self._closed = True
+        else:
+            self._lines.append(line)
         self._more.set()
 
     async def events(self, turn: str) -> AsyncGenerator[InferenceEvent, None]:
@@ -96,6 +100,12 @@ class _Told:
                     yield event
                 if told.get("done") or told["event"] in _ENDS:
                     return
+            if self._closed:
+                raise SessionError(
+                    "the daemon is stopping; the answer is given after its start",
+                    code="shutting_down",
+                    retryable=True,
+                )
             self._more.clear()
             await self._more.wait()
 

@@ -75,7 +75,7 @@ class EventStream:
         self.last_seq = self._first_seq + len(self.journal) - 1
         self._told = self.last_seq
         self._subscribers: list[Subscriber] = []
-        self._observers: list[Callable[[bytes], None]] = []
+        self._observers: list[Callable[[bytes | None], None]] = []
         self._held: deque[Held] = deque()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
@@ -147,8 +147,9 @@ class EventStream:
             self._subscribers.append(subscriber)
         return cursor
 
-    def observe(self, observer: Callable[[bytes], None]) -> Callable[[], None]:
-        """Tell ``observer`` every line from now on; return how to stop that.
+    def observe(self, observer: Callable[[bytes | None], None]) -> Callable[[], None]:
+        """Tell ``observer`` every line from now on, and None when the session is closed; return
+        how to stop that.
 
         It is nobody who could answer a question: the session is as unattended as before.
         """
@@ -214,6 +215,8 @@ class EventStream:
         """Release the files."""
         self._closed = True
         self._subscribers.clear()
+        for observe in tuple(self._observers):
+            observe(None)
         self.journal.close()
 
     def _release(self, held: Held, commit: asyncio.Future[None]) -> None:

@@ -22,6 +22,7 @@ from ruster.core.inference import (
 )
 from ruster.sessions.answering import Answering
 from ruster.sessions.inbox import Inbox
+from ruster.sessions.store import SessionStore
 from ruster.testing import ScriptedProvider
 from ruster.testing.scripted import Step
 from tests.unit.sessions.support import UID, listen, open_store
@@ -80,7 +81,7 @@ async def test_who_reads_a_turn_is_nobody_who_could_answer(tmp_path: Path) -> No
         await Inbox(lambda: store).tell(Spoken(UID, "work", "tea", "job:tea", "e-1"))
         seen = []
 
-        def look(line: bytes) -> None:
+        def look(line: bytes | None) -> None:
             seen.append(session.stream.attended)
 
         session.stream.observe(look)
@@ -88,6 +89,35 @@ async def test_who_reads_a_turn_is_nobody_who_could_answer(tmp_path: Path) -> No
         assert set(seen) == {False}
         later = await listen(session)  # what was said unasked still waits for a person
         assert [it["message"] for it in later.events if it["event"] == "proactive"] == ["tea"]
+
+
+async def test_a_stop_in_the_middle_is_told_and_the_answer_comes_after_the_start(
+    tmp_path: Path,
+) -> None:
+    slow = ScriptedProvider([Content("one"), 30.0, Content("two")])
+    begun, failed = asyncio.Event(), list[RusterError]()
+
+    async def read(store: SessionStore) -> None:
+        try:
+            async for event in Answering(lambda: store).stream(UID, "work", "hello"):
+                if isinstance(event, Content):
+                    begun.set()
+        except RusterError as error:
+            failed.append(error)
+
+    async with open_store(tmp_path, providers={"pinky": slow}) as store:
+        reading = asyncio.ensure_future(read(store))
+        async with asyncio.timeout(10):
+            await begun.wait()
+            await store.aclose(0)
+            await reading
+    assert [error.code for error in failed] == ["shutting_down"]
+    async with open_store(tmp_path) as store:
+        session = await store.get(UID, "work")
+        async with asyncio.timeout(10):
+            await session.finished()
+        page, _ = await session.history(0, 10)
+    assert page[-1]["end"] == "done"
 
 
 async def test_a_name_that_is_none_makes_no_session(tmp_path: Path) -> None:
