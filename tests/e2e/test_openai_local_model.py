@@ -34,7 +34,7 @@ async def client(folder: Path) -> AsyncIterator[openai.AsyncOpenAI]:
 
 async def test_an_answer_and_its_tokens(client: openai.AsyncOpenAI) -> None:
     answer = await client.chat.completions.create(
-        model="trained", messages=CAT, temperature=0, logprobs=True, top_logprobs=2
+        model=MODEL, messages=CAT, temperature=0, logprobs=True, top_logprobs=2
     )
     (choice,) = answer.choices
     assert (answer.model, choice.message.content) == (MODEL, "Noted.")

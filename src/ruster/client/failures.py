@@ -32,7 +32,7 @@ _FAMILIES: dict[type[RusterError], tuple[str, ...]] = {
         "shutting_down", "session_not_found", "session_limit", "turn_not_found", "queue_full",
         "message_too_large", "not_attached", "cursor_invalid", "cursor_expired", "not_permitted",
         "message_expired", "answer_too_large", "approval_not_found", "approval_closed",
-        "approval_scope",
+        "approval_scope", "no_daemon", "not_supported", "response_not_found",
     ),
     StorageError: ("storage_failed", "disk_full", "storage_read_only", "tokens_unusable"),
     GatewayError: ("gateway_failed", "gateway_off", "token_not_found", "token_limit"),
