@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from types import ModuleType
@@ -19,22 +19,39 @@ __all__ = ["without"]
 @contextmanager
 def without(*names: str) -> Iterator[None]:
     """Let no import of these modules succeed in this thread, unless they are loaded already."""
-    refusal = _Refusal(frozenset(names), threading.get_ident())
-    sys.meta_path.insert(0, refusal)
+    refusal = _installed()
+    before = refusal.names
+    refusal.names = before | frozenset(names)
     try:
         yield
     finally:
-        sys.meta_path.remove(refusal)
+        refusal.names = before
 
 
-class _Refusal(MetaPathFinder):
-    """Finds nothing; says of some modules that they are not there."""
+class _Refusal(threading.local, MetaPathFinder):
+    """Finds nothing; says of some modules that they are not there. Each thread has its own."""
 
-    def __init__(self, names: Collection[str], thread: int) -> None:
-        self._names = names
-        self._thread = thread
+    names: frozenset[str] = frozenset()
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> None:
-        """Raise ModuleNotFoundError for one of the names, in the thread that asked for it."""
-        if name in self._names and threading.get_ident() == self._thread:
+        """Raise ModuleNotFoundError for one of the names."""
+        if name in self.names:
             raise ModuleNotFoundError(f"{name} is left out here", name=name)
+
+
+_installing = threading.Lock()
+
+
+def _installed() -> _Refusal:
+    """Return the finder, which stays once it is there.
+
+    Taking a finder out of the list while another thread looks through it makes that thread skip
+    one, and miss a module that is there.
+    """
+    with _installing:
+        for finder in sys.meta_path:
+            if isinstance(finder, _Refusal):
+                return finder
+        refusal = _Refusal()
+        sys.meta_path.insert(0, refusal)
+        return refusal

@@ -44,6 +44,26 @@ def test_other_threads_have_it(part: str) -> None:
     assert found == [sys.modules[part]]
 
 
+def test_an_import_under_way_in_another_thread_misses_no_finder(part: str) -> None:
+    """Imports go through the list of finders as it is: what left it would shift the others."""
+    with without(part):
+        finders = list(sys.meta_path)
+        under_way = iter(sys.meta_path)
+        next(under_way)
+        next(under_way)
+    assert list(under_way) == finders[2:]
+    assert sys.meta_path == finders
+
+
+def test_one_within_the_other_and_back(part: str) -> None:
+    with without(part):
+        with without("another_part"), pytest.raises(ModuleNotFoundError):
+            importlib.import_module(part)
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module(part)
+    assert importlib.import_module(part).here
+
+
 @pytest.mark.parametrize(
     ("program", "left_out"),
     [
