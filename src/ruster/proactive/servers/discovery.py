@@ -103,4 +103,4 @@ def _stamp_of(path: Path, uids: frozenset[int] | None) -> tuple[int, int, int] |
         return None
     if not stat.S_ISSOCK(status.st_mode) or (uids is not None and status.st_uid not in uids):
         return None
-    return status.st_dev, status.st_ino, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_mtime_ns  # a chmod leaves it

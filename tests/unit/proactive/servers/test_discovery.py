@@ -104,3 +104,10 @@ def test_a_socket_that_was_made_anew_is_told_from_the_old_one(own: Path) -> None
     (own / "other").touch()
     sock(own / "mail.sock")
     assert find_servers(own, (), frozenset({UID}))["mail"].stamp != first.stamp
+
+
+def test_a_socket_whose_mode_is_set_is_still_the_same(own: Path) -> None:
+    sock(own / "mail.sock")
+    before = find_servers(own, (), frozenset({UID}))["mail"]
+    (own / "mail.sock").chmod(0o600)
+    assert find_servers(own, (), frozenset({UID}))["mail"] == before

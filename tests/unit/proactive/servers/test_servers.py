@@ -80,6 +80,7 @@ async def test_many_questions_get_their_own_answers(folder: Path) -> None:
 
 async def test_a_server_that_cannot_answer_is_told_apart(folder: Path) -> None:
     async with house(folder) as it, EventServer("mute", folder=it.folder):
+        await it.connected("mute")
         with pytest.raises(JobError, match="answers no questions") as refused:
             await it.servers.send("mute", None, "hello")
         assert refused.value.code == "server_failed"
