@@ -24,6 +24,7 @@ from ruster.core.inference import (
     FinishReason,
     InferenceRequest,
     Logprobs,
+    Notice,
     Progress,
     Thought,
     ThoughtPhase,
@@ -258,6 +259,25 @@ async def test_a_session_answers_as_a_model_with_all_that_the_agent_has(folder: 
         assert "agent/trip" in listed
         page = await gate.command("history", session_id="trip")
         assert page["total"] == 4
+
+
+async def test_a_notice_is_a_comment_of_a_stream_and_a_header_else(folder: Path) -> None:
+    notice = Notice("model_reloaded", "NOTICE: Model reload took 2.0s.\nIncrease it.")
+    script = (notice, Content("x"))
+    async with opened(folder, providers=scripted(script)) as gate, client_of(gate) as client:
+        body = json.dumps({"model": "scripted/any", "messages": HELLO, "stream": True}).encode()
+        token = await gate.token()
+        said = await gate.ask("/v1/chat/completions", method="POST", token=token, body=body)
+        assert b": NOTICE: Model reload took 2.0s. Increase it.\n\n" in said.body
+        whole = await client.chat.completions.with_raw_response.create(
+            model="scripted/any", messages=HELLO
+        )
+        assert whole.headers["x-ruster-notice"] == "NOTICE: Model reload took 2.0s. Increase it."
+        stream = await client.chat.completions.create(
+            model="scripted/any", messages=HELLO, stream=True
+        )
+        pieces = [it.choices[0].delta.content or "" async for it in stream if it.choices]
+        assert "".join(pieces) == "x"  # clients pass over it
 
 
 async def test_loading_is_told_in_a_stream(folder: Path) -> None:

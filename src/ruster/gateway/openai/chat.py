@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from ruster.core.clock import Clock
 from ruster.core.ids import new_id
-from ruster.core.inference import InferenceEvent, InferenceRequest
+from ruster.core.inference import InferenceEvent, InferenceRequest, Notice
 from ruster.gateway.api.answers import Json, told
 from ruster.gateway.api.failures import InvalidRequest, error_object
 from ruster.gateway.api.parts import ApiParts
@@ -21,6 +21,7 @@ from ruster.gateway.api.streaming import while_here
 from ruster.gateway.openai.answer import DONE, ChunkStream, completion, sse
 from ruster.gateway.openai.asking import Asker
 from ruster.gateway.openai.merging import HEARTBEAT_S, gathered, merged
+from ruster.gateway.openai.notices import NOTICE_HEADER, comment, notices_of
 from ruster.gateway.openai.request import ChatRequest, read_open_request
 from ruster.gateway.openai.stream import HEARTBEAT, EventStream
 from ruster.gateway.openai.usage import joined_usage
@@ -48,7 +49,11 @@ def routes(parts: ApiParts, *, heartbeat_s: float = HEARTBEAT_S) -> list[BaseRou
             items = merged(streams, heartbeat_s=heartbeat_s)
             pieces = _streamed(items, _writers(model, asked, parts.clock))
             return EventStream(pieces, lambda error: sse(error_object(error)))
-        return Json(await while_here(request.receive, _whole(streams, model, parts.clock)))
+        events = await while_here(request.receive, gathered(streams))
+        answer = Json(_whole(events, model, parts.clock))
+        if notices := notices_of(it for answered in events for it in answered):
+            answer.headers[NOTICE_HEADER] = notices
+        return answer
 
     return [Route("/v1/chat/completions", told(chat), methods=["POST"])]
 
@@ -64,8 +69,8 @@ def _seeded(request: InferenceRequest, number: int) -> InferenceRequest:
     )
 
 
-async def _whole(streams: list[_Events], model: str, clock: Clock) -> dict[str, Any]:
-    answers = [completion(model, events, clock) for events in await gathered(streams)]
+def _whole(events: Sequence[Sequence[InferenceEvent]], model: str, clock: Clock) -> dict[str, Any]:
+    answers = [completion(model, answered, clock) for answered in events]
     choices = [it["choices"][0] | {"index": index} for index, it in enumerate(answers)]
     usage = joined_usage([it["usage"] for it in answers])
     return answers[0] | {"choices": choices, "usage": usage}
@@ -90,6 +95,8 @@ async def _streamed(
             if item is None:
                 yield HEARTBEAT
                 continue
+            if isinstance(item[1], Notice):
+                yield comment(item[1].message)
             for chunk in writers[item[0]].take(item[1]):
                 if chunk["choices"]:
                     yield sse(chunk)
