@@ -463,7 +463,7 @@ async def test_running_out_of_descriptors(folder: Path) -> None:
 async def descriptors(pid: int, *, settle: bool) -> int:
     """Count a process's descriptors once the number has stopped falling."""
     counts: list[int] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(counts) < 3 or len(set(counts[-3:])) > 1 or not settle:
             counts.append(len(await asyncio.to_thread(os.listdir, f"/proc/{pid}/fd")))
             await asyncio.sleep(0.5)
