@@ -133,7 +133,7 @@ def test_a_long_text_and_more_sequences_take_more() -> None:
 @_needs_engine
 @pytest.mark.parametrize("name", ["scripted", "tiny-f32"])
 def test_the_estimate_of_vectors_holds(name: str) -> None:
-    """In a process of its own: what is resident after a whole window was read as one text."""
+    """In a process of its own: what is taken after a whole window was read as one text."""
     program = textwrap.dedent(f"""
         from pathlib import Path
         from ruster.core.orchestration import Embed
@@ -147,7 +147,7 @@ def test_the_estimate_of_vectors_holds(name: str) -> None:
 
         def resident():
             lines = Path("/proc/self/status").read_text().splitlines()
-            return 1024 * int(next(it for it in lines if it.startswith("VmRSS")).split()[1])
+            return 1024 * int(next(it for it in lines if it.startswith("RssAnon")).split()[1])
 
         native.start()
         settings = EngineSettings(threads=1)
