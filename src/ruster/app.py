@@ -304,7 +304,7 @@ class Daemon:
             counts=view.figures,
             default_model=lambda: self.store.default_model,
             is_here=self.services.is_here,
-            embeddings=self.services.models,
+            reading=self.services.models,
             full_name=self._full_name,
             engine=self.services,
             dispatcher=lambda: self._dispatcher,

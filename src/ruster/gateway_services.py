@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ruster.gateway.access.links import Links
     from ruster.gateway.access.tokens import TokenBook
-    from ruster.gateway.api.parts import AgentTurns, ApiParts, EmbeddingModels, EngineControl
+    from ruster.gateway.api.parts import AgentTurns, ApiParts, EngineControl, ReadingModels
     from ruster.gateway.serving import Gateway
     from ruster.handlers.dispatcher import Dispatcher
     from ruster.handlers.gateway import GatewayHandlers
@@ -48,7 +48,7 @@ class GatewayNeeds:
     counts: Callable[[], Awaitable[dict[str, float]]]
     default_model: Callable[[], str]
     is_here: Callable[[str], Awaitable[bool]]
-    embeddings: EmbeddingModels
+    reading: ReadingModels
     full_name: Callable[[str], str]
     engine: EngineControl
     dispatcher: Callable[[], Dispatcher]
@@ -184,7 +184,7 @@ class GatewayServices:
         return ApiParts(
             settings=self._settings,
             models=needs.models,
-            embeddings=needs.embeddings,
+            reading=needs.reading,
             default_model=needs.default_model,
             full_name=needs.full_name,
             engine=needs.engine,

@@ -183,6 +183,17 @@ class Genius:
         """
         return await self._services.models.rerank(self.full_name(model), query, documents)
 
+    async def tokenize(
+        self, text: str, *, model: str | None = None, special: bool = False
+    ) -> list[int]:
+        """Return how a local model reads a text: its tokens, by their ids.
+
+        ``special`` adds what the model wants at the start and end of a text. Raises
+        ``ProviderError`` (``not_supported``) where the model's provider does not tell.
+        """
+        name = self.full_name(model or self._model)
+        return await self._services.models.tokenize(name, text, special=special)
+
     async def ensure_model(
         self,
         name: str | None = None,

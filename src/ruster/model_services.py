@@ -147,6 +147,9 @@ class _LateEngine:
     async def rerank(self, model: Path, query: str, documents: Sequence[str]) -> list[float]:
         return await self._made().rerank(model, query, documents)
 
+    async def tokenize(self, model: Path, text: str, *, special: bool = False) -> list[int]:
+        return await self._made().tokenize(model, text, special=special)
+
     async def forget(self, session: str) -> None:
         await self._made().forget(session)
 

@@ -221,6 +221,10 @@ async def test_models_are_told_apart_and_the_window_is_the_one_asked_for(folder:
     async with served(ogenius, "--model", "scripted", "--context-size", "64") as server:
         asked = script("capital")
         assert await server.say(asked.question) == asked.answer
+        for model in ("scripted", "trained"):
+            body = {"content": "Hello!", "model": model}
+            told = (await server.http.post("/tokenize", json=body)).json()
+            assert told["count"] == len(told["tokens"]) > 0
         assert (
             await server.say("My cat is called Milo.", model="trained", temperature=0) == "Noted."
         )

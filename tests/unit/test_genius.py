@@ -85,6 +85,9 @@ async def test_a_name_without_a_providers_prefix_is_a_local_model(tmp_path: Path
         with pytest.raises(ProviderError) as caught:
             await genius.rerank("x", ["y"], model="openai/gpt-4o")
         assert caught.value.code == "not_a_reranker"
+        with pytest.raises(ProviderError, match="llamacpp") as caught:
+            await genius.tokenize("x", model="openai/gpt-4o")
+        assert caught.value.code == "not_supported"
 
 
 def test_naming_ruster_imports_nothing_heavy() -> None:
@@ -124,6 +127,7 @@ class TestRealEngine:
             rated = str(build("tiny-rerank", MODELS_DIR))
             scores = await genius.rerank("a cat", ["a cat", "shares", "rain"], model=rated)
             assert len(set(scores)) == 3
+            assert len(await genius.tokenize("a cat, a cat")) > len(await genius.tokenize("a cat"))
             threads = sum(thread.name == "engine" for thread in threading.enumerate())
             assert threads == (isolation == "thread")
             await genius.unload()

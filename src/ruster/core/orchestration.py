@@ -41,6 +41,8 @@ __all__ = [
     "Reset",
     "Score",
     "Stop",
+    "Tokenize",
+    "Tokens",
 ]
 
 
@@ -86,6 +88,18 @@ class Rerank:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokenize:
+    """``Tokenize``: how a model reads a text; answered by Tokens and Complete (our addition).
+
+    ``special`` adds what the model wants at the start and end of a text.
+    """
+
+    text: str
+    model: str | None = None
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ListModels:
     """``ListModels``: which models are loaded; answered by ModelList."""
 
@@ -117,7 +131,9 @@ class Forget:
     session: str
 
 
-EngineCommand = LoadModel | Infer | Embed | Rerank | ListModels | Reset | Stop | Cancel | Forget
+EngineCommand = (
+    LoadModel | Infer | Embed | Rerank | Tokenize | ListModels | Reset | Stop | Cancel | Forget
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,13 @@ class Score:
     """How well one document answers the query: the model's own number, the higher the better."""
 
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text, by their ids in the model's vocabulary."""
+
+    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +272,7 @@ EngineBody = (
     InferenceEvent
     | Embedding
     | Score
+    | Tokens
     | AssetEvent
     | ModelList
     | ModelReady

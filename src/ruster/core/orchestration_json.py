@@ -59,6 +59,8 @@ from ruster.core.orchestration import (
     Reset,
     Score,
     Stop,
+    Tokenize,
+    Tokens,
 )
 
 __all__ = ["dump_input", "dump_output", "parse_input", "parse_output"]
@@ -135,8 +137,8 @@ def _command_to_json(command: EngineCommand) -> Any:
         case Embed():
             content = {"model": command.model, "input": list(command.input)}
             return {"Embed": {**content, "config": _config_to_json(command.config)}}
-        case Rerank():
-            return {"Rerank": asdict(command)}
+        case Rerank() | Tokenize():
+            return {type(command).__name__: asdict(command)}
         case ListModels() | Reset() | Stop():
             return type(command).__name__
 
@@ -187,6 +189,9 @@ def _command_from_json(value: Any) -> EngineCommand:
         case "Rerank":
             documents = tuple(_text(text) for text in content["documents"])
             return Rerank(_text(content["query"]), documents, content.get("model"))
+        case "Tokenize":
+            special = bool(content.get("special", False))
+            return Tokenize(_text(content["text"]), content.get("model"), special)
     plain: dict[str, EngineCommand] = {
         "ListModels": ListModels(),
         "Reset": Reset(),
@@ -278,8 +283,8 @@ def _event_to_json(event: Any) -> Any:
             return "Complete" if reason is FinishReason.STOP else {"Complete": reason.value}
         case Logprobs():
             return {"Logprobs": asdict(event)["tokens"]}
-        case Embedding(vector):
-            return {"Embedding": list(vector)}
+        case Embedding(numbers) | Tokens(numbers):
+            return {type(event).__name__: list(numbers)}
         case Score(value):
             return {"Score": value}
         case ToolCallRequest(call):
@@ -343,6 +348,8 @@ def _event_from_json(value: Any) -> EngineBody:
             return Embedding(tuple(float(number) for number in content))
         case "Score":
             return Score(float(content))
+        case "Tokens":
+            return Tokens(tuple(int(token) for token in content))
         case "Logprobs":
             return Logprobs(tuple(_logprob_from_json(entry) for entry in content))
         case "ToolCall":

@@ -28,6 +28,7 @@ __all__ = [
     "Reranker",
     "ScriptRunner",
     "SessionState",
+    "Tokenizer",
     "WebFetcher",
 ]
 
@@ -96,6 +97,19 @@ class Reranker(Protocol):
         ...
 
 
+@runtime_checkable
+class Tokenizer(Protocol):
+    """What a provider has beside ``Provider`` if it tells how its models read a text."""
+
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        """Return the tokens of ``text`` by their ids; raises as ``Provider.stream`` does.
+
+        ``special`` adds what the model wants at the start and end of a text; control tokens that
+        are written in the text never count as such.
+        """
+        ...
+
+
 class ChatModels(Protocol):
     """All models by their full name ``provider/model``; what ``agent`` asks."""
 
@@ -140,6 +154,10 @@ class LocalEngine(Protocol):
         The scale is the model's own. Raises ``ModelError`` (``not_a_reranker``) or
         ``EngineCrashed``.
         """
+        ...
+
+    async def tokenize(self, model: Path, text: str, *, special: bool = False) -> list[int]:
+        """Return the tokens of ``text`` as ``Tokenizer`` does; raises ``ModelError``."""
         ...
 
     async def forget(self, session: str) -> None:

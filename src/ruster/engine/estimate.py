@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ruster.core.messages import Message
-from ruster.core.orchestration import Embed, EngineCommand, Infer, Rerank
+from ruster.core.orchestration import Embed, EngineCommand, Infer, Rerank, Tokenize
 from ruster.engine.gguf import ModelShape
 from ruster.engine.settings import EngineSettings
 
@@ -88,7 +88,7 @@ class Footprint:
 
     def demand(self, command: EngineCommand) -> Demand:
         """Tell what a command needs; loading ahead needs what a first message would."""
-        if isinstance(command, Embed | Rerank) or not self.shape.causal:
+        if isinstance(command, Embed | Rerank | Tokenize) or not self.shape.causal:
             return Demand(0, 0, min(self.window(None), max(LEAST_POOLED, _longest(command))))
         asked = command.config.behaviour.context_size if isinstance(command, Infer) else None
         window = self.window(asked)

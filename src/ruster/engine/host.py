@@ -40,6 +40,8 @@ from ruster.core.orchestration import (
     Rerank,
     Reset,
     Score,
+    Tokenize,
+    Tokens,
 )
 from ruster.core.tasks import spawn
 from ruster.engine.gguf import read_head
@@ -119,6 +121,17 @@ class EngineHost:
                 if isinstance(body, Score):
                     scores.append(body.value)
         return scores
+
+    async def tokenize(self, model: Path, text: str, *, special: bool = False) -> list[int]:
+        """Return how the model reads a text; see ``core.ports.LocalEngine``."""
+        path = await asyncio.to_thread(_check, model)
+        ids: list[int] = []
+        command = Tokenize(text, str(path), special)
+        async with self._supervisor.request(command) as stream:
+            while (body := await stream.next()) is not None:
+                if isinstance(body, Tokens):
+                    ids = list(body.ids)
+        return ids
 
     async def load(self, model: Path) -> ModelReady:
         """Load a model ahead of its use; raises ``ModelError`` or ``EngineCrashed``."""

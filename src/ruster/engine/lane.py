@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 
 from ruster.core.errors import ModelError, RusterError
+from ruster.core.inference import Complete
 from ruster.core.messages import Message, Role, ToolSpec
-from ruster.core.orchestration import Embed, Infer, ModelReady, Rerank
+from ruster.core.orchestration import Embed, Infer, ModelReady, Rerank, Tokenize, Tokens
 from ruster.engine import native
 from ruster.engine.answer import Answer
 from ruster.engine.context import Context
@@ -80,10 +81,13 @@ class Lane:
             self._measured.step_s,
         )
 
-    def add(self, ticket: Ticket, command: Infer | Embed | Rerank) -> bool:
+    def add(self, ticket: Ticket, command: Infer | Embed | Rerank | Tokenize) -> bool:
         """Take a request; False when it must wait until nothing runs here. Raises ModelError."""
         if isinstance(command, Embed | Rerank):
             self._pooled.add(ticket, command)
+            return True
+        if isinstance(command, Tokenize):
+            self._tell_tokens(ticket, command)
             return True
         return self._add_inference(ticket, command)
 
@@ -115,6 +119,14 @@ class Lane:
         if self._chat is not None:
             self._chat.close()
             self._chat = None
+
+    def _tell_tokens(self, ticket: Ticket, command: Tokenize) -> None:
+        """Answer at once: the vocabulary needs no context."""
+        ids = self.model.tokenize(command.text, special=False, start=command.special)
+        if self._inbox.admit(ticket):
+            ticket.send(Tokens(tuple(ids)))
+            ticket.send(Complete())
+            self._inbox.done(ticket)
 
     def _add_inference(self, ticket: Ticket, command: Infer) -> bool:
         if self.model.embeds_only or self.model.reranks:

@@ -32,6 +32,7 @@ from ruster.core.orchestration import (
     ModelUnloaded,
     Rerank,
     Reset,
+    Tokenize,
 )
 from ruster.engine import native
 from ruster.engine.inbox import Inbox, Ticket
@@ -155,7 +156,7 @@ class Runner:
     def _begin(self, ticket: Ticket) -> bool:
         """Begin a request; False when something must end first. Raises ModelError."""
         match ticket.command:
-            case Infer() | Embed() | Rerank() as command:
+            case Infer() | Embed() | Rerank() | Tokenize() as command:
                 return self._begin_work(ticket, command)
             case LoadModel(name) as command:
                 grant = self._pool.reserve(name, command)
@@ -186,7 +187,7 @@ class Runner:
             self._inbox.done(ticket)
         return True
 
-    def _begin_work(self, ticket: Ticket, command: Infer | Embed | Rerank) -> bool:
+    def _begin_work(self, ticket: Ticket, command: Infer | Embed | Rerank | Tokenize) -> bool:
         """Hand a request to its model, loading that if need be; False when it must wait."""
         name = command.model or self._pool.last_used()
         if name is None:

@@ -30,6 +30,7 @@ from ruster.core.orchestration import (
     ModelReady,
     ModelUnloaded,
     Rerank,
+    Tokenize,
 )
 from ruster.engine.process import WorkerProcess
 from ruster.engine.requests import Request, RequestTable
@@ -86,7 +87,7 @@ class Supervisor:
         Raises ModelError (``engine_start_failed``, ``engine_closed``).
         """
         worker = await self._ready_worker()
-        of_a_model = (Infer, Embed, Rerank, LoadModel)
+        of_a_model = (Infer, Embed, Rerank, Tokenize, LoadModel)
         request = self.requests.open(command.model if isinstance(command, of_a_model) else None)
         try:
             worker.send(EngineInput(command, request.id))

@@ -99,6 +99,10 @@ class LlamaCppProvider:
         """Return one score per document, the higher the better; errors as with ``stream``."""
         return await self._engine.rerank(await self._file(model), query, documents)
 
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        """Return the tokens of ``text``; see ``core.ports.Tokenizer``."""
+        return await self._engine.tokenize(await self._file(model), text, special=special)
+
     async def aclose(self) -> None:
         """End the engine."""
         await self._engine.aclose()

@@ -11,7 +11,7 @@ from functools import partial
 
 from ruster.core.errors import ModelError, ProviderError, ProviderUnreachable, RusterError
 from ruster.core.inference import InferenceEvent, InferenceRequest, Notice, ProcessStart
-from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider, Reranker
+from ruster.core.ports import Embedder, ModelInfo, ModelList, Provider, Reranker, Tokenizer
 from ruster.llm.retries import BEFORE_ANSWER, Retries
 
 __all__ = ["Models"]
@@ -98,6 +98,20 @@ class Models:
                 code="not_a_reranker",
             )
         return await provider.rerank(own_name, query, documents)
+
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        """Return the tokens of ``text`` for this very model, by their ids.
+
+        Raises ``ProviderError``: ``not_supported`` when its provider does not tell them.
+        """
+        provider, own_name = await self._find(model)
+        if not isinstance(provider, Tokenizer):
+            raise ProviderError(
+                f"the provider of {model} does not tell tokens; choose a model of the provider "
+                "llamacpp",
+                code="not_supported",
+            )
+        return await provider.tokenize(own_name, text, special=special)
 
     async def context_size(self, model: str) -> int | None:
         """Return the window in tokens of the model that would answer, or None when unknown.

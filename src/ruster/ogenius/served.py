@@ -42,6 +42,10 @@ class ServedModels:
         """Return one vector of length 1 per text; raises ``ProviderError``."""
         return await self.genius.embed(texts, model=model)
 
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        """Return the tokens of a text; raises ``ProviderError``."""
+        return await self.genius.tokenize(text, model=model, special=special)
+
     async def context_size(self, model: str) -> int | None:
         """Return the window of a model in tokens, or None when unknown."""
         return await self.genius.chat_models.context_size(self.genius.full_name(model))

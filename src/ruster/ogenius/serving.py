@@ -126,7 +126,7 @@ def _api_parts(
     return ApiParts(
         settings=settings,
         models=models,
-        embeddings=models,
+        reading=models,
         default_model=lambda: model,
         full_name=models.genius.full_name,
         engine=models,

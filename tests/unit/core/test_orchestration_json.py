@@ -44,6 +44,8 @@ from ruster.core.orchestration import (
     Reset,
     Score,
     Stop,
+    Tokenize,
+    Tokens,
 )
 from ruster.core.orchestration_json import dump_input, dump_output, parse_input, parse_output
 
@@ -66,6 +68,8 @@ COMMANDS: list[EngineCommand] = [
     ),
     Embed(("a", "b"), "/m.gguf"),
     Rerank("q", ("a", "b"), "/m.gguf"),
+    Tokenize("a text", "/m.gguf", special=True),
+    Tokenize("a text"),
     ListModels(),
     Reset(),
     Stop(),
@@ -76,6 +80,8 @@ BODIES: list[EngineBody] = [
     ProcessStart(),
     Content("Hi\n"),
     Score(-1.5),
+    Tokens((1, 7, 7)),
+    Tokens(()),
     Thought(ThoughtPhase.START),
     Thought(ThoughtPhase.DELTA, "hm"),
     Thought(ThoughtPhase.STOP),

@@ -37,7 +37,7 @@ class Engine:
 
 
 class WatchedEngine(Engine):
-    """Tells its models, and reads letters as tokens."""
+    """Tells its models."""
 
     def loaded(self) -> Sequence[ModelStatus]:
         return (
@@ -45,8 +45,12 @@ class WatchedEngine(Engine):
             ModelStatus("/m/gone.gguf", ModelState.UNLOADED),
         )
 
-    async def tokenize(self, model: str, text: str) -> list[int]:
-        return [ord(letter) for letter in f"{model}:{text}"]
+
+class Letters(PinkyProvider):
+    """Reads letters as tokens."""
+
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        return [*[0] * special, *map(ord, f"{model}:{text}")]
 
 
 async def no_counts() -> dict[str, float]:
@@ -55,11 +59,11 @@ async def no_counts() -> dict[str, float]:
 
 def client_of(engine: Engine | None = None, *, privileged: bool = True) -> httpx.AsyncClient:
     """Return a client of the routes."""
-    models = Models({"pinky": PinkyProvider})
+    models = Models({"pinky": PinkyProvider, "letters": Letters})
     parts = ApiParts(
         settings=GatewaySettings(),
         models=models,
-        embeddings=models,
+        reading=models,
         default_model=lambda: "pinky/echo",
         full_name=lambda name: name if "/" in name else f"pinky/{name}",
         engine=engine or Engine(),
@@ -116,14 +120,22 @@ async def test_models_in_memory_are_told_by_name() -> None:
         assert (await client.get("/api/ps")).json() == {"models": []}
 
 
-async def test_tokens_are_told_by_an_engine_that_can() -> None:
-    async with client_of(WatchedEngine()) as client:
-        told = (await client.post("/tokenize", json={"content": "x", "model": "echo"})).json()
-        assert told["tokens"] == [ord(letter) for letter in "pinky/echo:x"]
-        assert told["count"] == 12
+async def test_tokens_are_told_by_a_provider_that_can() -> None:
     async with client_of() as client:
+        told = (await client.post("/tokenize", json={"content": "x", "model": "letters/a"})).json()
+        assert told == {"tokens": [*map(ord, "a:x")], "count": 3}
+        body = {"prompt": "x", "model": "letters/a", "add_special": True}
+        assert (await client.post("/tokenize", json=body)).json()["tokens"] == [0, *map(ord, "a:x")]
         answer = await client.post("/tokenize", json={"prompt": "x"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_supported")
+        for wrong in ({}, {"content": 5}, {"content": "x", "add_special": "perhaps"}):
+            assert (await client.post("/tokenize", json=wrong)).status_code == 400
+
+
+async def test_only_the_privileged_bring_a_model_here_to_tell_tokens() -> None:
+    async with client_of(privileged=False) as client:
+        answer = await client.post("/tokenize", json={"content": "x", "model": "letters/a"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_permitted")
 
 
 async def test_only_the_privileged_reset_and_watch() -> None:

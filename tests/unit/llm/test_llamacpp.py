@@ -25,7 +25,7 @@ from ruster.core.inference import (
     Usage,
 )
 from ruster.core.messages import Message, Role, ToolCall, ToolSpec
-from ruster.core.ports import Embedder, ModelInfo, Provider, Reranker
+from ruster.core.ports import Embedder, ModelInfo, Provider, Reranker, Tokenizer
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from ruster.llm.llamacpp import LlamaCppProvider
@@ -64,6 +64,10 @@ class _SaidEngine:
         self.asked.append(model)
         return [float(query in document) for document in documents]
 
+    async def tokenize(self, model: Path, text: str, *, special: bool = False) -> list[int]:
+        self.asked.append(model)
+        return [int(special), *map(ord, text)]
+
     async def forget(self, session: str) -> None:
         raise AssertionError(session)
 
@@ -90,9 +94,12 @@ async def test_vectors_and_scores_come_from_the_models_file(models_dir: Path) ->
     provider = LlamaCppProvider(engine, local_files(models_dir))
     assert isinstance(provider, Embedder)
     assert isinstance(provider, Reranker)
+    assert isinstance(provider, Tokenizer)
     assert await provider.embed("a", ["x", "y"]) == [[1.0], [1.0]]
     assert await provider.rerank("org/b", "x", ["box", "y"]) == [1.0, 0.0]
-    assert engine.asked == [models_dir / "a.gguf", models_dir / "org/b.gguf"]
+    assert await provider.tokenize("a", "b", special=True) == [1, ord("b")]
+    here = models_dir / "a.gguf"
+    assert engine.asked == [here, models_dir / "org/b.gguf", here]
     with pytest.raises(ProviderUnreachable):
         await provider.rerank("none/at-all", "x", ["y"])
 

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ruster.core.errors import RusterError, SessionError
+from ruster.core.errors import SessionError
 from ruster.gateway.api.answers import Json, told
 from ruster.gateway.api.bodies import Shape, read_shape
 from ruster.gateway.api.context import Context
 from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.permitted import check_permitted
+from ruster.gateway.api.streaming import while_here
 from ruster.gateway.identity import Identity
 
-__all__ = ["TokenizeBody", "Tokenizes", "metrics_text", "routes"]
+__all__ = ["TokenizeBody", "metrics_text", "routes"]
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@runtime_checkable
-class Tokenizes(Protocol):
-    """An engine that tells how a model reads a text."""
-
-    async def tokenize(self, model: str, text: str) -> list[int]:
-        """Return the tokens of a text; raises errors of the tree."""
-        ...
 
 
 class TokenizeBody(Shape):
@@ -39,6 +32,7 @@ class TokenizeBody(Shape):
     content: str | None = None
     prompt: str | None = None
     model: Annotated[str, Field(max_length=512)] | None = None
+    add_special: bool = False
 
 
 def routes(parts: ApiParts) -> list[BaseRoute]:
@@ -79,11 +73,10 @@ class _Ops:
         text = body.prompt if body.content is None else body.content
         if text is None:
             raise InvalidRequest("content: a text is missing", "content")
-        engine = self._parts.engine
-        if not isinstance(engine, Tokenizes):
-            raise RusterError("the engine here does not tell tokens", code="not_supported")
-        model = self._parts.full_name(body.model or self._parts.default_model())
-        tokens = await engine.tokenize(model, text)
+        model = self._parts.full_name(body.model) if body.model else self._parts.default_model()
+        await check_permitted(model, request.state.identity, self._parts)
+        reading = self._parts.reading.tokenize(model, text, special=body.add_special)
+        tokens = await while_here(request.receive, reading)
         return Json({"tokens": tokens, "count": len(tokens)})
 
 

@@ -12,14 +12,18 @@ from ruster.core.ports import ChatModels
 from ruster.gateway.settings import GatewaySettings
 from ruster.protocol.intake import Dispatch
 
-__all__ = ["AgentTurns", "ApiParts", "EmbeddingModels", "EngineControl"]
+__all__ = ["AgentTurns", "ApiParts", "EngineControl", "ReadingModels"]
 
 
-class EmbeddingModels(Protocol):
-    """Models that make vectors, by their full name ``provider/model``."""
+class ReadingModels(Protocol):
+    """Models that read a text, as a vector or as tokens, by their full name ``provider/model``."""
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 per text; raises ``ProviderError``."""
+        ...
+
+    async def tokenize(self, model: str, text: str, *, special: bool = False) -> list[int]:
+        """Return the ids of a text's tokens; raises ``ProviderError`` (``not_supported``)."""
         ...
 
 
@@ -63,7 +67,7 @@ class ApiParts:
 
     settings: GatewaySettings
     models: ChatModels
-    embeddings: EmbeddingModels
+    reading: ReadingModels
     default_model: Callable[[], str]
     full_name: Callable[[str], str]
     engine: EngineControl

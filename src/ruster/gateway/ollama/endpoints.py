@@ -173,7 +173,7 @@ class _Ollama:
         return await while_here(request.receive, self._embed(model, texts))
 
     async def _embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        return await self._parts.embeddings.embed(model, texts)
+        return await self._parts.reading.embed(model, texts)
 
     async def _nothing(
         self, request: Request, body: ChatBody | GenerateBody, model: str, *, is_chat: bool

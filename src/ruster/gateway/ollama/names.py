@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ruster.core.errors import ProviderError, SessionError
+from ruster.core.errors import ProviderError
 from ruster.core.ports import ModelInfo
 from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.permitted import check_permitted
 from ruster.gateway.identity import Identity
 
 __all__ = ["asked_model", "listed_model"]
@@ -13,7 +14,6 @@ __all__ = ["asked_model", "listed_model"]
 _LATEST = ":latest"
 _OWN_TAGS = "ollama"
 """The provider whose models have such tags themselves."""
-_LOCAL = "llamacpp"
 
 
 async def asked_model(name: str, identity: Identity, parts: ApiParts) -> str:
@@ -27,8 +27,7 @@ async def asked_model(name: str, identity: Identity, parts: ApiParts) -> str:
     full = parts.full_name(name)
     if not full.startswith(f"{_OWN_TAGS}/"):
         full = full.removesuffix(_LATEST)
-    if not identity.privileged:
-        await _check_allowed(full, parts)
+    await check_permitted(full, identity, parts)
     return full
 
 
@@ -41,16 +40,3 @@ async def listed_model(full: str, name: str, parts: ApiParts) -> ModelInfo:
     if full == parts.default_model():
         return ModelInfo(full, await parts.models.context_size(full))
     raise ProviderError(f"model '{name}' not found", code="model_not_found")
-
-
-async def _check_allowed(full: str, parts: ApiParts) -> None:
-    prefix, _, own = full.partition("/")
-    if not own.startswith(("/", "~", ".")):
-        if prefix != _LOCAL or full == parts.default_model():
-            return
-        if any(info.id == full for info in (await parts.models.models()).models):
-            return
-    raise SessionError(
-        f"only the daemon's own user and root may bring {full} here; choose one of /api/tags",
-        code="not_permitted",
-    )

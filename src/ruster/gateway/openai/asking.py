@@ -7,12 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
-from ruster.core.errors import ProviderError, SessionError
+from ruster.core.errors import ProviderError
 from ruster.core.ids import check_name
 from ruster.core.inference import InferenceEvent, InferenceRequest
 from ruster.core.messages import Role
 from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.api.parts import ApiParts
+from ruster.gateway.api.permitted import check_permitted
 from ruster.gateway.identity import Identity
 from ruster.gateway.openai.forcing import forced, read_forced
 
@@ -32,25 +33,14 @@ class Asker:
     identity: Identity
 
     async def model(self, name: str | None) -> str:
-        """Return a model's full name; raises SessionError (``not_permitted``).
-
-        Others than the daemon's own user must not point it at files, nor fill its disk.
-        """
+        """Return a model's full name; raises SessionError (``not_permitted``)."""
         if name is None or name in ("", DEFAULT):
             full = self.parts.default_model()
         elif name.startswith(AGENT):
             return name
         else:
             full = self.parts.full_name(name)
-        if self.identity.privileged:
-            return full
-        odd = full.partition("/")[2].startswith(("/", "~", "."))
-        if odd or not await self.parts.is_here(full):
-            raise SessionError(
-                f"only the daemon's own user and root may bring {full} here; choose one of "
-                "/v1/models",
-                code="not_permitted",
-            )
+        await check_permitted(full, self.identity, self.parts)
         return full
 
     def stream(

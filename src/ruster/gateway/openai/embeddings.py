@@ -53,7 +53,7 @@ def routes(parts: ApiParts) -> list[BaseRoute]:
         body = parse(_Body, await request.body())
         texts = body.texts()
         model = await Asker(parts, request.state.identity).model(body.model)
-        vectors = await while_here(request.receive, parts.embeddings.embed(model, texts))
+        vectors = await while_here(request.receive, parts.reading.embed(model, texts))
         return Json(
             {
                 "object": "list",

@@ -56,7 +56,7 @@ def parts(turns: Turns | None) -> ApiParts:
     return ApiParts(
         settings=GatewaySettings(),
         models=models,
-        embeddings=models,
+        reading=models,
         default_model=lambda: "scripted/any",
         full_name=lambda name: name,
         engine=Engine(),
