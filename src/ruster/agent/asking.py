@@ -20,26 +20,34 @@ from ruster.core.ports import ChatModels
 
 __all__ = ["Asking"]
 
+_LEFT_OUT = "[{count} pictures left out: this model cannot look at them]"
 _BEFORE_ANSWER = (Notice, ProcessStart, Progress)
 _NO_FORM = frozenset({"schema_unsupported", "grammar_invalid", "tools_unsupported"})
+_NO_IMAGES = "images_unsupported"
 _UNCLEAR = "provider_rejected"  # may be the form or something else: without it, one will know
 
 
 class Asking:
     """The steps of one turn; what worked for a step is tried first for the next.
 
-    ``without_tools`` is called once, when a step has to do without. ``ways`` is what is known of
-    models from other turns.
+    ``without_tools`` and ``without_images`` are called once, when a step has to do without.
+    ``ways`` is what is known of models from other turns.
     """
 
     def __init__(
-        self, models: ChatModels, without_tools: Callable[[], None], ways: Ways | None = None
+        self,
+        models: ChatModels,
+        without_tools: Callable[[], None],
+        ways: Ways | None = None,
+        without_images: Callable[[], None] = lambda: None,
     ) -> None:
         self._models = models
         self._without_tools = without_tools
+        self._without_images = without_images
         self._ways = Ways() if ways is None else ways
         self._chosen: Way | None = None
         self._left_out = False
+        self._blind = False
 
     @property
     def left_out(self) -> bool:
@@ -54,6 +62,8 @@ class Asking:
         that was cut off.
         """
         told: set[Notice] = set()
+        if self._blind:
+            request = _without_images(request)
         while True:
             way = self._way(request)
             shown = replaced = False
@@ -69,6 +79,9 @@ class Asking:
                         yield event
                 return
             except ProviderError as error:
+                if not shown and self._goes_blind(request, error):
+                    request = _without_images(request)
+                    continue
                 following = _following(way, error)
                 if following is None or shown or not request.tools:
                     raise
@@ -76,6 +89,15 @@ class Asking:
                 # A fallback's refusal tells nothing about the model that was asked for.
                 if not replaced and error.code != _UNCLEAR:
                     self._ways.found(request.model, following)
+
+    def _goes_blind(self, request: InferenceRequest, error: ProviderError) -> bool:
+        """Tell whether to ask again without pictures, for the rest of the turn."""
+        if self._blind or error.code not in (_NO_IMAGES, _UNCLEAR):
+            return False
+        self._blind = any(message.images for message in request.messages)
+        if self._blind:
+            self._without_images()
+        return self._blind
 
     def _way(self, request: InferenceRequest) -> Way:
         way = self._ways.of(request.model) if self._chosen is None else self._chosen
@@ -96,6 +118,21 @@ class Asking:
     def _events(self, request: InferenceRequest) -> AsyncGenerator[InferenceEvent, None]:
         stream: AsyncIterator[InferenceEvent] = self._models.stream(request.model, request)
         return cast("AsyncGenerator[InferenceEvent, None]", stream)
+
+
+def _without_images(request: InferenceRequest) -> InferenceRequest:
+    """Put words in the place of pictures."""
+    messages = tuple(
+        dataclasses.replace(
+            message,
+            content=f"{message.content}\n{_LEFT_OUT.format(count=len(message.images))}".strip(),
+            images=(),
+        )
+        if message.images
+        else message
+        for message in request.messages
+    )
+    return dataclasses.replace(request, messages=messages)
 
 
 def _following(way: Way, error: ProviderError) -> Way | None:

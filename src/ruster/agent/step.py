@@ -65,7 +65,7 @@ class Step:
         self._model = model
         self._telling = telling
         self._account = account
-        self._asking = Asking(parts.models, self._tools_refused, parts.ways)
+        self._asking = Asking(parts.models, self._tools_refused, parts.ways, self._images_refused)
 
     async def run(self, conversation: Conversation) -> tuple[FinishReason, Sequence[ToolCall]]:
         """Ask the model once; return why it stopped and the calls it wants.
@@ -159,6 +159,14 @@ class Step:
             "tools_left_out",
             f"{self._telling.model} cannot use tools and answers without them; choose another "
             "model for what needs tools",
+        )
+
+    def _images_refused(self) -> None:
+        """Tell that the rest of the turn does without pictures."""
+        self._telling.notify(
+            "images_left_out",
+            f"{self._telling.model} cannot look at pictures and answers without them; choose "
+            "another model for what needs them",
         )
 
     def _since_ms(self, began: float) -> int:

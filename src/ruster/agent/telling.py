@@ -31,7 +31,7 @@ from ruster.protocol.events import (
 __all__ = ["Telling"]
 
 _PREVIEW_CHARS = 200
-_LASTING = ("context_trimmed", "model_fallback", "tools_left_out")
+_LASTING = ("context_trimmed", "images_left_out", "model_fallback", "tools_left_out")
 
 
 class Telling:

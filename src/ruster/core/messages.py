@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Image", "Message", "Role", "ToolCall", "ToolSpec"]
+__all__ = ["Image", "Message", "Role", "ToolCall", "ToolSpec", "media_type_of"]
+
+_IMAGE_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
 
 
 class Role(StrEnum):
@@ -40,6 +47,11 @@ class Image:
 
     data: bytes
     media_type: str = "image/png"
+
+
+def media_type_of(data: bytes) -> str | None:
+    """Return the media type of a picture by its first bytes; None if it is none that we know."""
+    return next((kind for start, kind in _IMAGE_KINDS if data.startswith(start)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class SessionHandlers:
         """Accept a message; the returned future is done when its answer has been told."""
         session = await self._store.get(owner_of(caller, command), command.session_id)
         await self._attach(caller, session)
-        queued = await session.send(command.message, command.mode, command.id)
+        queued = await session.send(command.message, command.mode, command.id, command.pictures())
         return queued.finished
 
     async def list(self, caller: Caller, command: ListSessions) -> None:

@@ -183,6 +183,7 @@ ERROR_CODES: dict[str, str] = {
 
 NOTICE_CODES: dict[str, str] = {
     "model_fallback": "The session's model could not answer; another one does.",
+    "images_left_out": "The model cannot look at pictures and answers without them.",
     "tools_left_out": "The model cannot use tools and answers without them.",
     "context_trimmed": "The oldest turns no longer fit into the model's window and were left out.",
     "context_compacted": "The oldest turns no longer fit; a summary stands for them from now on.",

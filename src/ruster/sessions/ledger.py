@@ -14,6 +14,7 @@ import structlog
 from ruster.core.clock import Clock
 from ruster.core.errors import StorageError
 from ruster.core.inbox import Spoken
+from ruster.core.messages import Message
 from ruster.protocol.codec import encode_event, error_event
 from ruster.protocol.commands import SendMode
 from ruster.protocol.events import Accepted, Event, Proactive
@@ -55,7 +56,7 @@ class Ledger:
         return (self.transcript.journal.failure or self.stream.journal.failure) is not None
 
     def accept(
-        self, queued: QueuedTurn, message: str, mode: SendMode, waiting: int
+        self, queued: QueuedTurn, message: Message, mode: SendMode, waiting: int
     ) -> asyncio.Future[None]:
         """Write a message and its ``accepted`` event; return their commit. Raises StorageError."""
         now = self.clock.now()
@@ -69,7 +70,9 @@ class Ledger:
                 sender=queued.sender,
             )
         )
-        event = accepted_event(self.session_id, message, mode, queued.sender, waiting)
+        event = accepted_event(
+            self.session_id, message.content, mode, queued.sender, waiting, len(message.images)
+        )
         try:
             held = self.stream.hold(event, turn=queued.id, command_id=queued.command_id)
         except StorageError:
@@ -77,7 +80,7 @@ class Ledger:
             raise
         commit = self._commit()
         self.stream.tell_after(held, commit)
-        self.activity.write(queued.sender.source or "User", message, now)
+        self.activity.write(queued.sender.source or "User", message.content, now)
         return commit
 
     def bring(self, spoken: Spoken) -> asyncio.Future[None]:
@@ -174,7 +177,12 @@ class Ledger:
 
 
 def accepted_event(
-    session_id: str, message: str, mode: SendMode, sender: Sender, waiting: int = 0
+    session_id: str,
+    message: str,
+    mode: SendMode,
+    sender: Sender,
+    waiting: int = 0,
+    images: int = 0,
 ) -> Accepted:
     """Make the event that says that a message is on the disk."""
     return Accepted(
@@ -185,6 +193,7 @@ def accepted_event(
         source=sender.source,
         origins=sender.origins or None,
         max_tokens=sender.max_tokens or None,
+        images=images or None,
     )
 
 

@@ -151,10 +151,13 @@ class TurnLog:
 
 
 def user_record(
-    turn: str, content: str, *, seq: int, mode: str, at: float, sender: Sender
+    turn: str, message: Message, *, seq: int, mode: str, at: float, sender: Sender
 ) -> Record:
     """Make the line of a message that was accepted."""
-    return sender.written_to(_record(Role.USER, content, turn, at) | {"seq": seq, "mode": mode})
+    record = _record(Role.USER, message.content, turn, at)
+    if message.images:
+        record |= _image_records(message)
+    return sender.written_to(record | {"seq": seq, "mode": mode})
 
 
 def event_record(

@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
-from ruster.core.messages import Role
+from ruster.core.messages import Message, Role
 from ruster.protocol.commands import SendMode
 from ruster.protocol.events import Cancelled, ErrorEvent, Event, Proactive, Response
 from ruster.sessions.ledger import accepted_event
@@ -64,7 +64,7 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
         if new and not session.transcript.knows(event["turn"]):
             record = user_record(
                 event["turn"],
-                event["message"],
+                _kept_of(event),
                 seq=event["seq"],
                 mode=SendMode(event["mode"]),
                 at=clock.now(),
@@ -72,6 +72,12 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
             )
             session.transcript.append(record)
     session.stream.accepted_before.clear()
+
+
+def _kept_of(event: Record) -> Message:
+    """Return what an ``accepted`` event keeps of a message; its pictures are lost."""
+    lost = f"\n[{event['images']} pictures were lost]" if event.get("images") else ""
+    return Message(Role.USER, event["message"] + lost)
 
 
 def _announce_acceptance(session: Session, record: Record) -> None:
@@ -82,6 +88,7 @@ def _announce_acceptance(session: Session, record: Record) -> None:
             record["content"],
             SendMode(record.get("mode", "queue")),
             sender := Sender.of_record(record),
+            images=len(record.get("images", ())),
         ),
         turn=record["turn"],
         command_id=sender.command_id,

@@ -18,7 +18,7 @@ from ruster.core.clock import Clock
 from ruster.core.errors import RusterError, SessionError, StorageError
 from ruster.core.ids import new_id
 from ruster.core.inbox import Spoken
-from ruster.core.messages import Message, Role
+from ruster.core.messages import Image, Message, Role
 from ruster.core.ports import SessionState
 from ruster.core.tools import TurnScope
 from ruster.protocol.codec import CommandId, encode_event, error_event
@@ -97,7 +97,13 @@ class Session:
 
     # What clients ask
 
-    async def send(self, message: str, mode: SendMode, command_id: CommandId | None) -> QueuedTurn:
+    async def send(
+        self,
+        message: str,
+        mode: SendMode,
+        command_id: CommandId | None,
+        images: tuple[Image, ...] = (),
+    ) -> QueuedTurn:
         """Accept a message: return once it is on the disk and ``accepted`` has been told.
 
         Raises SessionError (``queue_full``, ``message_too_large``, ``shutting_down``) or
@@ -110,10 +116,13 @@ class Session:
             self._check_count(running.waiting_steering)
             queued = running.queued
             steering = replace(queued, sender=Sender(command_id))
-            commit = self._ledger.accept(steering, message, SendMode.STEER, waiting=0)
-            running.steer(Message(Role.USER, message))
+            said = Message(Role.USER, message, images=images)
+            commit = self._ledger.accept(steering, said, SendMode.STEER, waiting=0)
+            running.steer(said)
         else:
-            queued, commit = self._accept(new_id("t"), message, mode, Sender(command_id))
+            queued, commit = self._accept(
+                new_id("t"), Message(Role.USER, message, images=images), mode, Sender(command_id)
+            )
         await asyncio.shield(commit)
         return queued
 
@@ -129,7 +138,9 @@ class Session:
             return None
         self._check_size(spoken.text)
         sender = Sender(None, spoken.source, spoken.origins, max_tokens)
-        queued, commit = self._accept(spoken.key, spoken.text, SendMode.QUEUE, sender)
+        queued, commit = self._accept(
+            spoken.key, Message(Role.USER, spoken.text), SendMode.QUEUE, sender
+        )
         await asyncio.shield(commit)
         return queued
 
@@ -300,7 +311,7 @@ class Session:
     # Accepting
 
     def _accept(
-        self, turn: str, message: str, mode: SendMode, sender: Sender
+        self, turn: str, message: Message, mode: SendMode, sender: Sender
     ) -> tuple[QueuedTurn, asyncio.Future[None]]:
         """Write a message that begins a turn; the turn is queued when the disk has it."""
         self._check_count(len(self._turns))

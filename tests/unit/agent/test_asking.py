@@ -23,7 +23,7 @@ from ruster.core.inference import (
     Sampling,
     ToolCallRequest,
 )
-from ruster.core.messages import Message, Role
+from ruster.core.messages import Image, Message, Role
 from ruster.llm.ollama.provider import OllamaProvider
 from ruster.llm.retries import Retries
 from ruster.llm.router import Models
@@ -51,10 +51,14 @@ class Case:
             {"scripted": lambda: self.provider}, retries=Retries(clock=ManualClock())
         )
         self.told = 0
-        self.asking = Asking(self.models, self._without_tools, ways)
+        self.blind = 0
+        self.asking = Asking(self.models, self._without_tools, ways, self._without_images)
 
     def _without_tools(self) -> None:
         self.told += 1
+
+    def _without_images(self) -> None:
+        self.blind += 1
 
     async def step(self, request: InferenceRequest = REQUEST) -> list[InferenceEvent]:
         return [event async for event in self.asking.stream(request)]
@@ -272,3 +276,20 @@ async def test_an_old_ollama_answers_without_tools(server: FakeOllama, ollama: M
         {"format"},
         set(),
     ]
+
+
+@pytest.mark.parametrize("code", ["images_unsupported", "provider_rejected"])
+async def test_a_model_that_cannot_look_at_pictures_answers_without(code: str) -> None:
+    refusal = ProviderError("no pictures", code=code)
+    case = Case([refusal], [Content("A")], [Content("B")])
+    shown = Message(Role.USER, "Look", images=(Image(b"1"), Image(b"2")))
+    request = dataclasses.replace(REQUEST, messages=(shown,))
+    assert text_of(await case.step(request)) == "A"
+    assert text_of(await case.step(request)) == "B"
+    first, *others = case.provider.requests
+    assert len(first.messages[0].images) == 2
+    for one in others:
+        assert one.messages[0].images == ()
+        assert one.messages[0].content.startswith("Look\n[2 pictures left out")
+    assert case.asked == ["native"] * 3
+    assert (case.blind, case.told) == (1, 0)

@@ -18,7 +18,13 @@ from ruster.protocol.events import EVENTS, Pong, Response, ToolCallEvent
 
 FULL: dict[str, dict[str, Any]] = {
     "create": {"session_id": "a", "model": "pinky/echo", "title": "t", "owner": 1},
-    "send": {"session_id": "a", "message": "m", "mode": "steer", "owner": 1},
+    "send": {
+        "session_id": "a",
+        "message": "m",
+        "mode": "steer",
+        "owner": 1,
+        "images": ["iVBORw0KGgo="],
+    },
     "list": {"all": True},
     "delete": {"session_id": "a", "owner": 1},
     "history": {"session_id": "a", "limit": 1, "offset": 1, "owner": 1},
@@ -171,6 +177,7 @@ FULL: dict[str, dict[str, Any]] = {
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
+    "images": [1, None, "x", {}, True, ["no!"], ["aGVsbG8="], [1], ["iVBORw0KGgo="] * 9],
     "server": [1, None, [], {}, True, "", "a/b", "../x", ".x", "mail\n", "x" * 65],
     "approval_id": [1, None, [], {}, True, "", "pa-1", "pa-5f0c9a1be2d34c77\n", "../x"],
     "scope": [1, [], {}, True, "", "forever"],

@@ -103,7 +103,7 @@ def transcript(folder: Path, **settings: int) -> Transcript:
 
 
 def turn(log: Transcript, name: str, text: str = "hello") -> None:
-    log.append(user_record(name, text, seq=1, mode="queue", at=1.0, sender=Sender()))
+    log.append(user_record(name, user(text), seq=1, mode="queue", at=1.0, sender=Sender()))
     log.append(closing_record(Ending(End.DONE, f"{text}!"), turn=name, model="m/x", seq=2, at=1.0))
 
 
@@ -111,7 +111,11 @@ def test_the_window_in_memory_is_bounded_and_the_file_is_whole(tmp_path: Path) -
     log = transcript(tmp_path, window_turns=3)
     for n in range(10):
         turn(log, f"t-{n}", str(n))
-    log.append(user_record("t-now", "now", seq=3, mode="queue", at=1.0, sender=Sender()))
+    log.append(
+        user_record(
+            "t-now", Message(Role.USER, "now"), seq=3, mode="queue", at=1.0, sender=Sender()
+        )
+    )
     said = [m.content for messages in log.conversation("t-now") for m in messages]
     assert said == ["7", "7!", "8", "8!", "9", "9!", "now"]
     assert log.page(0, 1000)[1] == 21
@@ -126,7 +130,11 @@ def test_a_page_ends_where_it_grows_large(tmp_path: Path) -> None:
     log = transcript(tmp_path)
     for n in range(4):
         call = ToolCall("a", "t", {"x": "y" * 600_000})
-        log.append(user_record(f"t-{n}", "m", seq=1, mode="queue", at=1.0, sender=Sender()))
+        log.append(
+            user_record(
+                f"t-{n}", Message(Role.USER, "m"), seq=1, mode="queue", at=1.0, sender=Sender()
+            )
+        )
         message = Message(Role.ASSISTANT, "", tool_calls=(call,))
         log.append(message_record(f"t-{n}", message, 1.0))
     page, total = log.page(0, 1000)
@@ -141,13 +149,13 @@ def test_a_page_ends_where_it_grows_large(tmp_path: Path) -> None:
 def test_a_call_that_was_cut_off_gets_a_result(tmp_path: Path) -> None:
     """Models refuse a conversation with a call that has none."""
     log = transcript(tmp_path)
-    log.append(user_record("t-1", "m", seq=1, mode="queue", at=1.0, sender=Sender()))
+    log.append(user_record("t-1", user("m"), seq=1, mode="queue", at=1.0, sender=Sender()))
     log.append(message_record("t-1", said("", "a", "b"), 1.0))
     log.append(message_record("t-1", result("a"), 1.0))
-    log.append(user_record("t-1", "more", seq=2, mode="steer", at=1.0, sender=Sender()))
+    log.append(user_record("t-1", user("more"), seq=2, mode="steer", at=1.0, sender=Sender()))
     log.append(closing_record(Ending(End.CANCELLED), turn="t-1", model="m/x", seq=3, at=1.0))
     turn(log, "t-2")
-    log.append(user_record("t-3", "now", seq=6, mode="queue", at=1.0, sender=Sender()))
+    log.append(user_record("t-3", user("now"), seq=6, mode="queue", at=1.0, sender=Sender()))
     messages = [m for messages in log.conversation("t-3") for m in messages]
     assert [(m.role.value, m.tool_call_id) for m in messages[:4]] == [
         ("user", None),
@@ -162,7 +170,11 @@ def test_a_call_that_was_cut_off_gets_a_result(tmp_path: Path) -> None:
 def test_open_turns_are_those_without_an_end(tmp_path: Path) -> None:
     log = transcript(tmp_path)
     turn(log, "t-1")
-    log.append(user_record("t-2", "open", seq=3, mode="queue", at=7.0, sender=Sender("x")))
+    log.append(
+        user_record(
+            "t-2", Message(Role.USER, "open"), seq=3, mode="queue", at=7.0, sender=Sender("x")
+        )
+    )
     log.append(restart_record("t-2", 8.0))
     log.close()
     log = transcript(tmp_path)
@@ -192,14 +204,18 @@ def test_what_providers_want_back_survives_the_journal(tmp_path: Path) -> None:
     step = Message(Role.ASSISTANT, "", tool_calls=(signed, ToolCall("b", "t")))
     shown = Message(Role.USER, "look", images=(Image(bytes(range(256)), "image/webp"),))
     log = transcript(tmp_path)
-    log.append(user_record("t-1", "hello", seq=1, mode="queue", at=1.0, sender=Sender()))
+    log.append(
+        user_record(
+            "t-1", Message(Role.USER, "hello"), seq=1, mode="queue", at=1.0, sender=Sender()
+        )
+    )
     for message in (step, result("a"), result("b"), shown):
         log.append(message_record("t-1", message, 1.0))
     log.append(closing_record(Ending(End.DONE, "done"), turn="t-1", model="m", seq=2, at=1.0))
     log.close()
 
     log = transcript(tmp_path)
-    log.append(user_record("t-2", "now", seq=3, mode="queue", at=1.0, sender=Sender()))
+    log.append(user_record("t-2", user("now"), seq=3, mode="queue", at=1.0, sender=Sender()))
     messages = [m for turn in log.conversation("t-2") for m in turn]
     assert step in messages
     assert shown in messages

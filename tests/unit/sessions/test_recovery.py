@@ -39,7 +39,9 @@ async def make(root: Path, *records: Record, events: tuple[dict[str, Any], ...] 
 
 
 def asked(turn: str, text: str, seq: int, *, age_s: float = 0, mode: str = "queue") -> Record:
-    return user_record(turn, text, seq=seq, mode=mode, at=NOW - age_s, sender=Sender("id-1"))
+    return user_record(
+        turn, Message(Role.USER, text), seq=seq, mode=mode, at=NOW - age_s, sender=Sender("id-1")
+    )
 
 
 def accepted(turn: str, text: str, seq: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ruster.core.inference import (
     ThoughtPhase,
     ToolCallRequest,
 )
-from ruster.core.messages import Role, ToolCall
+from ruster.core.messages import Image, Role, ToolCall
 from ruster.core.ports import ModelInfo
 from ruster.protocol.commands import SendMode
 from ruster.storage.disk import Disk
@@ -516,3 +516,22 @@ async def test_a_limit_of_sessions_per_user(tmp_path: Path) -> None:
         assert caught.value.code == "session_limit"
         await store.create(UID, "a", "pinky/slow", None)
         await store.create(UID + 1, "c", None, None)
+
+
+async def test_pictures_are_shown_kept_and_shown_again(tmp_path: Path) -> None:
+    picture = Image(b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "image/png")
+    provider = ScriptedProvider([Content("A cat.")], [Content("Still a cat.")])
+    async with open_store(tmp_path, providers={"pinky": provider}) as store:
+        session = await store.create(UID, "work", None, None)
+        listener = await listen(session)
+        queued = await session.send("What is this?", SendMode.QUEUE, None, (picture,))
+        await queued.finished
+        (accepted,) = [it for it in listener.events if it["event"] == "accepted"]
+        assert accepted["images"] == 1
+        lines, _ = await session.history(0, 10)
+        assert lines[0]["images"] == [{"media_type": "image/png", "size_bytes": len(picture.data)}]
+    async with open_store(tmp_path, providers={"pinky": provider}) as store:
+        await say(await store.get(UID, "work"), "And now?")
+    first, second = provider.requests
+    assert first.messages[-1].images == (picture,)
+    assert [it.images for it in second.messages if it.role is Role.USER] == [(picture,), ()]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ruster.core.ids import new_id
 from ruster.core.inference import Behaviour, InferenceConfig, InferenceRequest, Sampling
-from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec
+from ruster.core.messages import Image, Message, Role, ToolCall, ToolSpec, media_type_of
 from ruster.gateway.api.failures import InvalidRequest
 from ruster.gateway.ollama.shapes import (
     ChatBody,
@@ -27,12 +27,6 @@ __all__ = ["chat_request", "generate_request"]
 
 _ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
-_KINDS = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-)
 
 
 def chat_request(body: ChatBody, model: str) -> InferenceRequest:
@@ -140,7 +134,6 @@ def _image(text: str, where: str) -> Image:
         data = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidRequest(f"{where}: not base64", where) from None
-    for start, kind in _KINDS:
-        if data.startswith(start):
-            return Image(data, kind)
-    raise InvalidRequest(f"{where}: neither PNG, JPEG, GIF nor WebP", where)
+    if (kind := media_type_of(data)) is None:
+        raise InvalidRequest(f"{where}: neither PNG, JPEG, GIF nor WebP", where)
+    return Image(data, kind)

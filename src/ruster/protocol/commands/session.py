@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from ruster.core.messages import Image, media_type_of
 from ruster.protocol.commands.base import CommandBase, SessionCommand
 
 __all__ = [
@@ -32,6 +35,23 @@ ModelName = Annotated[
         description="`provider/model`, such as `ollama/llama3.2`.",
     ),
 ]
+
+
+MAX_IMAGES = 8
+
+
+def _is_picture(text: str) -> str:
+    """Check the base64 of a picture."""
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError:
+        raise PydanticCustomError("picture", "a picture must be sent in base64") from None
+    if media_type_of(data) is None:
+        raise PydanticCustomError("picture", "a picture must be a PNG, JPEG, GIF or WebP file")
+    return text
+
+
+Picture = Annotated[str, AfterValidator(_is_picture)]
 
 
 class SendMode(StrEnum):
@@ -63,6 +83,14 @@ class Send(SessionCommand):
     mode: Annotated[SendMode, Field(strict=False)] = SendMode.QUEUE
     """While a turn runs: wait for it (`queue`), let the model see the message at its next step
     (`steer`), or end the turn and go first (`interrupt`)."""
+    images: Annotated[list[Picture], Field(max_length=MAX_IMAGES)] = Field(default_factory=list)
+    """Pictures shown with the message: PNG, JPEG, GIF or WebP files in base64. Models that cannot
+    look at them answer without (`images_left_out`)."""
+
+    def pictures(self) -> tuple[Image, ...]:
+        """Return the pictures."""
+        files = map(b64decode, self.images)
+        return tuple(Image(data, media_type_of(data) or "") for data in files)
 
 
 class ListSessions(CommandBase):

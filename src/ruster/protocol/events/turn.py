@@ -51,6 +51,8 @@ class Accepted(TurnEvent):
     """Whose words it may hold beside the user's own."""
     max_tokens: int | None = None
     """What its turn may take, if it has a limit of its own."""
+    images: int | None = None
+    """How many pictures were shown with it."""
 
 
 class Response(TurnEvent):
