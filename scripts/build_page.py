@@ -21,6 +21,7 @@ SCRIPTS = (
     "markdown",
     "link",
     "outbox",
+    "pictures",
     "dialogs",
     "approval",
     "pieces",

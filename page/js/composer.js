@@ -2,6 +2,7 @@
 
 const MAX_FILE_BYTES = 128 * 1024;
 const MAX_MESSAGE_BYTES = 500 * 1024; // a session takes 512 KiB
+const MAX_FRAME_BYTES = 1000 * 1000; // a frame has 1 MiB, and JSON around them
 const MAX_FILES = 8;
 
 class Composer {
@@ -18,7 +19,7 @@ class Composer {
     });
     this.picker = el("input", { type: "file", multiple: true, hidden: true, on: { change: () => this.picked() } });
     this.chips = el("ul", { class: "chips", "aria-label": "Attached files", hidden: true });
-    this.attach = iconButton("clip", "Attach text files", () => this.picker.click());
+    this.attach = iconButton("clip", "Attach text files or pictures", () => this.picker.click());
     this.stop = iconButton("stop", "Stop", () => this.desk.stop(), { keys: "Ctrl+.", kind: "round stop" });
     this.sendButton = iconButton("send", "Send", () => this.send(), { keys: "Enter", kind: "round primary" });
     this.hint = el("p", { class: "keys" });
@@ -101,30 +102,37 @@ class Composer {
     const message = this.message();
     if (!message) return;
     const size = bytesOf(message);
+    const whole = this.pictures.reduce((sum, it) => sum + it.data.length, size);
+    if (size <= MAX_MESSAGE_BYTES && whole > MAX_FRAME_BYTES)
+      return this.desk.toast("The text and the pictures are too much for one message: send some alone.", "error");
     if (size > MAX_MESSAGE_BYTES)
       return this.desk.toast(
         `The message has ${sizeWords(size)}; at most ${sizeWords(MAX_MESSAGE_BYTES)} are taken.`,
         "error",
       );
-    this.desk.send(message, mode);
+    this.desk.send(message, mode, this.pictures);
     this.files = [];
     this.drawFiles();
     this.input.value = "";
     this.changed();
   }
 
+  /** The pictures, as they go with the message. */
+  get pictures() {
+    return this.files.filter((file) => file.picture).map(({ name, picture }) => ({ ...picture, name }));
+  }
+
   /** The text and the files, each in a fence longer than any within it. */
   message() {
-    const blocks = this.files.map(({ name, size, text }) => {
+    const texts = this.files.filter((file) => !file.picture);
+    const blocks = texts.map(({ name, size, text }) => {
       const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), (run) => run[0].length));
       const fence = "`".repeat(longest + 1);
       const kind = /\.(\w{1,10})$/.exec(name)?.[1] ?? "";
       return `File: ${name} (${sizeWords(size)})\n${fence}${kind}\n${text.replace(/\n$/, "")}\n${fence}`;
     });
-    return (
-      [this.text.trim(), ...blocks].filter(Boolean).join("\n\n").toWellFormed?.() ??
-      [this.text.trim(), ...blocks].filter(Boolean).join("\n\n")
-    );
+    const said = [this.text.trim(), ...blocks].filter(Boolean).join("\n\n") || this.pictures.map((it) => it.name).join(", ");
+    return said.toWellFormed?.() ?? said;
   }
 
   picked() {
@@ -164,6 +172,7 @@ class Composer {
   async takeOne(file) {
     const name = file.name.replace(/[\n\r]/g, " ").slice(0, 120);
     if (this.files.length >= MAX_FILES) return `At most ${MAX_FILES} files go with a message.`;
+    if (isPicture(file)) return this.takePicture(file, name);
     if (file.size > MAX_FILE_BYTES)
       return `${name} has ${sizeWords(file.size)}; at most ${sizeWords(MAX_FILE_BYTES)} are taken.`;
     try {
@@ -172,7 +181,19 @@ class Composer {
       this.files.push({ name, size: file.size, text });
       return null;
     } catch {
-      return `${name} is no text; only text files can be attached.`;
+      return `${name} is no text; only text files and pictures can be attached.`;
+    }
+  }
+
+  async takePicture(file, name) {
+    try {
+      const picture = await readPicture(file);
+      const taken = this.pictures.reduce((sum, it) => sum + it.data.length, picture.data.length);
+      if (taken > MAX_PICTURES_CHARS) return `${name} does not fit: send some of the pictures with another message.`;
+      this.files.push({ name: name || "picture", size: picture.size, picture });
+      return null;
+    } catch {
+      return `${name} cannot be read as a picture.`;
     }
   }
 
@@ -186,11 +207,11 @@ class Composer {
   drawFiles() {
     this.chips.hidden = !this.files.length;
     this.chips.replaceChildren(
-      ...this.files.map(({ name, size }, index) =>
+      ...this.files.map(({ name, size, picture }, index) =>
         el(
           "li",
           { class: "chip" },
-          icon("clip"),
+          picture ? picturesView([picture]).firstChild : icon("clip"),
           el("span", { dir: "auto" }, revealed(name)),
           el("small", {}, sizeWords(size)),
           iconButton("close", `Remove ${name}`, () => this.removeFile(index)),

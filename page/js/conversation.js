@@ -198,10 +198,11 @@ class Conversation {
     announce({ done: "The answer is complete.", cancelled: "Stopped.", error: "The turn failed." }[turn.endKind] ?? "");
   }
 
-  takeAccepted({ turn: id, message, source, waiting }) {
+  takeAccepted({ turn: id, id: sent, message, source, waiting, images }) {
     if (this.finished.has(id)) return;
     const turn = this.turns.get(id) ?? this.begin(id);
-    turn.addSaid(message, { source, time: this.replaying ? null : new Date().toISOString() });
+    const time = this.replaying ? null : new Date().toISOString();
+    turn.addSaid(message, { source, time, images, pictures: this.desk.shown.get(sent) });
     turn.setPhase(null);
     if (!waiting && !this.running) this.setRunning(id);
     this.desk.reading.grown(!source && !this.replaying);
@@ -225,14 +226,14 @@ class Conversation {
   /** Show what is not acknowledged yet. */
   showPending(entries, open) {
     this.pending.replaceChildren(
-      ...entries.map(({ message, id }) =>
+      ...entries.map(({ message, id, pictures = [] }) =>
         el(
           "div",
           { class: "said waiting", data: { outbox: id } },
           el(
             "div",
             { class: "line" },
-            el("div", { class: "bubble" }, spokenText(message)),
+            el("div", { class: "bubble" }, spokenText(message), picturesView(pictures)),
             el(
               "div",
               { class: "tools" },

@@ -10,6 +10,7 @@ class Desk {
   constructor() {
     this.current = null; // the open session; null for a chat that is not begun
     this.conversation = null;
+    this.shown = new Map(); // by the id of a message: the pictures that this page sent with it
     this.followed = new Set(); // sessions this connection is attached to
     this.link = new Link({ onEvent: (event) => this.take(event), onState: (state) => this.linkChanged(state) });
     this.outbox = new Outbox(this);
@@ -219,13 +220,21 @@ class Desk {
   // Messages
 
   /** Put a message on its way. It is on the page at once, in the history once it is accepted. */
-  send(message, mode = "queue") {
+  send(message, mode = "queue", pictures = []) {
     let create = null;
     if (!this.current) {
       create = { title: titleFrom(message), ...(this.models.next && { model: this.models.next }) };
       this.beginChat(create);
     }
-    const entry = this.outbox.add({ session: this.current, message, mode, seq: this.conversation.seq, create });
+    const entry = this.outbox.add({
+      session: this.current,
+      message,
+      mode,
+      seq: this.conversation.seq,
+      create,
+      ...(pictures.length && { pictures }),
+    });
+    if (pictures.length) this.shown.set(entry.id, pictures);
     this.sessions.touch(this.current);
     this.reading.toBottom();
     this.outbox.post(entry);

@@ -40,13 +40,14 @@ class Outbox {
     return sent;
   }
 
-  async postNow({ id, session, message, mode, create }) {
+  async postNow({ id, session, message, mode, create, pictures }) {
     if (this.underway.has(id) || !this.of(session).some((entry) => entry.id === id)) return;
     this.underway.add(id);
     const { desk } = this;
     try {
       if (create && !desk.followed.has(session)) await this.create(session, create);
-      await desk.link.ask({ action: "send", session_id: session, message, mode, id }, "accepted");
+      const images = pictures && { images: pictures.map(({ data }) => data) };
+      await desk.link.ask({ action: "send", session_id: session, message, mode, id, ...images }, "accepted");
       this.settle(id);
     } catch (failure) {
       if (failure.code === "offline") return;

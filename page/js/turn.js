@@ -30,13 +30,14 @@ class TurnView {
 
   // What comes in
 
-  addSaid(message, { time = null, source = null } = {}) {
+  addSaid(message, { time = null, source = null, images = 0, pictures = [] } = {}) {
     if (this.messages.length) this.answer.hidden = false;
     const bubble = el(
       "div",
       { class: "bubble" },
       source && el("p", { class: "source" }, icon("bell"), `From ${source.replace(":", " ")}`),
       spokenText(message),
+      picturesView(pictures, images || pictures.length),
     );
     const tools = el(
       "div",
@@ -333,7 +334,7 @@ class TurnView {
 
   takeRecord(record) {
     const { role, content } = record;
-    if (role === "user") this.addSaid(content, { time: record.timestamp, source: record.source });
+    if (role === "user") this.addSaid(content, { time: record.timestamp, source: record.source, images: record.images?.length, pictures: this.desk.shown.get(record.id) });
     if (role === "note" && record.restarted) this.take({ event: "notice", message: "Begun anew after a stop." });
     if (role === "tool") {
       const call = this.calls.get(record.tool_call_id);
