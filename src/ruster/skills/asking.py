@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-from ruster.core.errors import RusterError
-from ruster.core.inference import (
-    Behaviour,
-    Content,
-    InferenceConfig,
-    InferenceEvent,
-    InferenceRequest,
-    Progress,
-    Sampling,
-)
+from ruster.core.answering import Asked, NoAnswer, answer
 from ruster.core.messages import Message, Role
 from ruster.core.ports import ChatModels
 from ruster.core.skills import Skill
 
-__all__ = ["NoAnswer", "ask_model"]
+__all__ = ["ask_model"]
 
 _SYSTEM = """You choose skills for an assistant. A skill is a set of instructions for one kind of \
 task. Name the skills that are needed to answer the user's last message well. Often none is: then \
@@ -41,10 +30,6 @@ _MAX_RECENT_CHARS = 400
 _JSON = re.compile(r"\{.*\}|\[.*\]", re.DOTALL)
 
 
-class NoAnswer(Exception):
-    """The model could not be asked, or gave no list; the reason is for people."""
-
-
 async def ask_model(
     models: ChatModels,
     model: str,
@@ -55,47 +40,11 @@ async def ask_model(
     earlier ones; raises NoAnswer.
     """
     skills, message, recent = given
-    request = InferenceRequest(
-        model="",
-        messages=(
-            Message(
-                Role.SYSTEM, _SYSTEM + "\n".join(f"- {it.name}: {it.description}" for it in skills)
-            ),
-            Message(Role.USER, _conversation(message, recent)),
-        ),
-        config=InferenceConfig(
-            Behaviour(
-                max_tokens=_MAX_ANSWER_TOKENS,
-                show_thinking=False,
-                json_schema=_schema([it.name for it in skills]),
-            ),
-            Sampling(temperature=0.0, seed=0),
-        ),
-    )
-    try:
-        async with asyncio.timeout(timeout_s):
-            text = await _answer(models, model, request)
-    except TimeoutError:
-        raise NoAnswer(f"no answer within {timeout_s:g} s") from None
-    except RusterError as error:
-        raise NoAnswer(error.message) from None
+    asked = Asked(model, timeout_s, _MAX_ANSWER_TOKENS, max_chars=_MAX_ANSWER_CHARS)
+    task = _SYSTEM + "\n".join(f"- {it.name}: {it.description}" for it in skills)
+    schema = _schema([it.name for it in skills])
+    text = await answer(models, asked, task, _conversation(message, recent), schema)
     return _names(text, {it.name for it in skills})
-
-
-async def _answer(models: ChatModels, model: str, request: InferenceRequest) -> str:
-    parts: list[str] = []
-    size = 0
-    stream = cast("AsyncGenerator[InferenceEvent]", models.stream(model, request))
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, Progress):  # the turn itself waits for it, and tells how far it is
-                raise NoAnswer("the model has to be fetched or loaded first")
-            if isinstance(event, Content):
-                parts.append(event.text)
-                size += len(event.text)
-            if size > _MAX_ANSWER_CHARS:
-                raise NoAnswer("it answered at length where a short list was asked for")
-    return "".join(parts)
 
 
 def _conversation(message: str, recent: Sequence[Message]) -> str:

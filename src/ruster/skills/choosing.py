@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from ruster.core.answering import NoAnswer
 from ruster.core.errors import SkillError
 from ruster.core.messages import Message
 from ruster.core.ports import ChatModels
 from ruster.core.skills import ChosenBy, ChosenSkill, Ranked, Shortlist, Skill, SkillChoice
 from ruster.skills.activation import Activation
-from ruster.skills.asking import NoAnswer, ask_model
+from ruster.skills.asking import ask_model
 from ruster.skills.library import SkillLibrary
 from ruster.skills.mentions import named_in
 from ruster.skills.prompt import render

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ruster.core.answering import Asked, NoAnswer, answer
 from ruster.core.ports import ChatModels
-from ruster.memory.learning.answering import Asked, NoAnswer, answer
 from ruster.memory.learning.slots import SLOTS
 
 __all__ = ["Suggestion", "suggestions"]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from ruster.core.answering import Asked, NoAnswer
 from ruster.core.memory import Record
 from ruster.core.messages import Message
 from ruster.core.ports import ChatModels
 from ruster.core.tools import TurnScope
 from ruster.memory.keeping import Learned, Learner, forgets
-from ruster.memory.learning.answering import Asked, NoAnswer
 from ruster.memory.learning.asking import Suggestion, suggestions
 from ruster.memory.learning.gate import may_last
 from ruster.memory.learning.known import KnownFacts

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import structlog
 
+from ruster.core.answering import Asked, NoAnswer, answer
 from ruster.core.clock import Clock
 from ruster.core.memory import Summarizer
 from ruster.core.ports import ChatModels
 from ruster.core.words import tokens
-from ruster.memory.learning.answering import Asked, NoAnswer, answer
 from ruster.memory.learning.refusals import SECRET
 from ruster.memory.upkeep.extract import Extract
 from ruster.memory.upkeep.settings import UpkeepSettings

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import cast
 
 import structlog
 
-from ruster.core.errors import RusterError
-from ruster.core.inference import (
-    Behaviour,
-    Content,
-    InferenceConfig,
-    InferenceEvent,
-    InferenceRequest,
-    Sampling,
-)
-from ruster.core.messages import Message, Role
+from ruster.core.answering import Asked, NoAnswer, answer
 from ruster.core.ports import ChatModels
 from ruster.proactive.ooda.cycle import Observation
 
@@ -41,25 +29,10 @@ _TASK = (
 async def word_of(models: ChatModels, model: str, observations: Sequence[Observation]) -> str:
     """Return what a model says of the observations, on one line; empty when it cannot."""
     text = json.dumps([asdict(it) for it in observations], ensure_ascii=False)[:_MAX_PROMPT]
-    messages = (Message(Role.SYSTEM, _TASK), Message(Role.USER, text))
-    behaviour = Behaviour(max_tokens=_TOKENS, show_thinking=False)
-    config = InferenceConfig(behaviour, Sampling(temperature=0.2))
+    asked = Asked(model, _PATIENCE_S, _TOKENS, may_load=True, temperature=0.2)
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            said = await _said(models, model, InferenceRequest("", messages, config))
-    except (RusterError, TimeoutError) as error:
-        _log.info("ooda_without_model", model=model, why=str(error))
+        said = await answer(models, asked, _TASK, text)
+    except NoAnswer as why:
+        _log.info("ooda_without_model", model=model, why=str(why))
         return ""
     return " ".join("".join(it for it in said if it.isprintable() or it.isspace()).split())[:_CHARS]
-
-
-async def _said(models: ChatModels, model: str, request: InferenceRequest) -> str:
-    pieces: list[str] = []
-    stream = cast(AsyncGenerator[InferenceEvent, None], models.stream(model, request))
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, Content):
-                pieces.append(event.text)
-                if sum(map(len, pieces)) > 4 * _CHARS:
-                    break
-    return "".join(pieces)

@@ -6,22 +6,11 @@ the same way as everybody's words.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
-from ruster.core.errors import JobError, RusterError
-from ruster.core.inference import (
-    Behaviour,
-    Content,
-    InferenceConfig,
-    InferenceEvent,
-    InferenceRequest,
-    Sampling,
-)
-from ruster.core.messages import Message, Role
+from ruster.core.answering import Asked, NoAnswer, answer
+from ruster.core.errors import JobError
 from ruster.core.ports import ChatModels
 from ruster.proactive.schedules.form import FORM, schedule_from
 from ruster.proactive.schedules.schedule import Schedule
@@ -65,42 +54,18 @@ async def ask_when(
         raise _invalid(f"a time has 1 to {_MAX_TEXT} characters")
     wall = wall_of(now, zone_of(zone))
     question = f"Now it is {wall:%A}, {wall:%Y-%m-%d %H:%M}.\nThe words: {json.dumps(words)}"
-    request = InferenceRequest(
-        model="",
-        messages=(Message(Role.SYSTEM, _SYSTEM), Message(Role.USER, question)),
-        config=InferenceConfig(
-            Behaviour(max_tokens=_MAX_TOKENS, show_thinking=False, json_schema=FORM),
-            Sampling(temperature=0.0, seed=0),
-        ),
-    )
+    asked = Asked(model, timeout_s, _MAX_TOKENS, may_load=True, max_chars=_MAX_ANSWER_CHARS)
     try:
-        async with asyncio.timeout(timeout_s):
-            answer = await _answer(models, model, request)
-    except TimeoutError:
-        raise _invalid(f"the model gave no answer within {timeout_s:g} s") from None
-    except JobError:
-        raise
-    except RusterError as error:
-        raise _invalid(f"no model could read it: {error.message}") from None
-    return schedule_from(_loaded(answer), now, zone)
+        filled = await answer(models, asked, _SYSTEM, question, FORM)
+    except NoAnswer as why:
+        raise _invalid(f"no model could read it: {why}") from None
+    return schedule_from(_loaded(filled), now, zone)
 
 
-async def _answer(models: ChatModels, model: str, request: InferenceRequest) -> str:
-    text = ""
-    stream = cast("AsyncGenerator[InferenceEvent]", models.stream(model, request))
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, Content):
-                text += event.text
-            if len(text) > _MAX_ANSWER_CHARS:
-                raise _invalid("the model answered at length where a short form was asked for")
-    return text
-
-
-def _loaded(answer: str) -> dict[str, Any]:
-    start, end = answer.find("{"), answer.rfind("}")
+def _loaded(filled: str) -> dict[str, Any]:
+    start, end = filled.find("{"), filled.rfind("}")
     try:
-        value = json.loads(answer[start : end + 1]) if start >= 0 else None
+        value = json.loads(filled[start : end + 1]) if start >= 0 else None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

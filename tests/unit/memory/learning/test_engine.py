@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from ruster.core.answering import Asked
 from ruster.core.memory import Record
 from ruster.core.messages import Message, Role
 from ruster.engine.host import EngineHost
 from ruster.engine.settings import EngineSettings
 from ruster.llm.llamacpp import LlamaCppProvider
 from ruster.llm.router import Models
-from ruster.memory.learning.answering import Asked
 from ruster.memory.learning.asking import suggestions
 from ruster.memory.learning.choice import learner_for
 from ruster.memory.settings import MemorySettings

@@ -23,8 +23,6 @@ from ruster.core.ports import ChatModels
 
 __all__ = ["Asked", "NoAnswer", "answer"]
 
-_MAX_ANSWER_CHARS = 8192
-
 
 class NoAnswer(Exception):
     """The model could not be asked, or its answer is of no use; the reason is for people."""
@@ -32,12 +30,17 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which model to ask, for how long and how much; ``may_load`` lets it be loaded for that."""
+    """Which model to ask, for how long and how much; ``may_load`` lets it be loaded for that.
+
+    An answer of more than ``max_chars`` is refused. ``temperature`` 0 always answers the same.
+    """
 
     model: str
     timeout_s: float
     max_tokens: int
     may_load: bool = False
+    max_chars: int = 8192
+    temperature: float = 0.0
 
 
 async def answer(
@@ -47,13 +50,13 @@ async def answer(
     text: str,
     schema: dict[str, Any] | None = None,
 ) -> str:
-    """Return what a model makes of a text, always the same of the same; raises NoAnswer."""
+    """Return what a model makes of a text, by a task and in a form if given; raises NoAnswer."""
     request = InferenceRequest(
         model="",
         messages=(Message(Role.SYSTEM, task), Message(Role.USER, text)),
         config=InferenceConfig(
             Behaviour(max_tokens=asked.max_tokens, show_thinking=False, json_schema=schema),
-            Sampling(temperature=0.0, seed=0),
+            Sampling(temperature=asked.temperature, seed=0),
         ),
     )
     try:
@@ -76,6 +79,6 @@ async def _answer(models: ChatModels, asked: Asked, request: InferenceRequest) -
             if isinstance(event, Content):
                 parts.append(event.text)
                 size += len(event.text)
-            if size > _MAX_ANSWER_CHARS:
+            if size > asked.max_chars:
                 raise NoAnswer("it answered at length where a short answer was asked for")
     return "".join(parts)
