@@ -46,7 +46,28 @@ class FrontState(ServerState):
         self.socket_tasks: set[asyncio.Task[None]] = set()
 
 
-class HttpConnection(H11Protocol):
+class _Watched(asyncio.Protocol):
+    """A connection that is cut when its client takes nothing for too long."""
+
+    transport: asyncio.Transport
+    _stall: StallWatch | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stall is not None:
+            self._stall.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.resume()
+
+    def cut(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
+
+class HttpConnection(_Watched, H11Protocol):
     """One client."""
 
     def __init__(
@@ -59,7 +80,6 @@ class HttpConnection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._state = server_state
         self._address = ""
-        self._stall: StallWatch | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -97,24 +117,10 @@ class HttpConnection(H11Protocol):
         crowd.leave(self, self._address)
         super().handle_websocket_upgrade(event)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._stall is not None:
-            self._stall.pause()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall is not None:
-            self._stall.resume()
-
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be read; called while its error is handled."""
         error = sys.exc_info()[1]
         self._refuse(_UNREADABLE.get(getattr(error, "error_status_hint", 400), _BAD))
-
-    def cut(self) -> None:
-        """End it at once."""
-        self.transport.abort()
 
     def _look(self) -> None:
         """Note whether a request is under way; if not, its head must come in time."""
@@ -159,7 +165,7 @@ class HttpConnection(H11Protocol):
             self._head_timer = None
 
 
-class SocketConnection(WebSocketsSansIOProtocol):
+class SocketConnection(_Watched, WebSocketsSansIOProtocol):
     """One client's WebSocket."""
 
     def __init__(
@@ -173,7 +179,6 @@ class SocketConnection(WebSocketsSansIOProtocol):
         self.tasks = server_state.socket_tasks
         self._state = server_state
         self._address = ""
-        self._stall: StallWatch | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -187,17 +192,3 @@ class SocketConnection(WebSocketsSansIOProtocol):
             self._stall.resume()
         self._state.crowd.leave(self, self._address)
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._stall is not None:
-            self._stall.pause()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall is not None:
-            self._stall.resume()
-
-    def cut(self) -> None:
-        """End it at once."""
-        self.transport.abort()
