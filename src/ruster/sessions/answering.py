@@ -21,6 +21,7 @@ from ruster.core.inference import (
     ThoughtPhase,
     Usage,
 )
+from ruster.core.messages import Message
 from ruster.protocol.commands import SendMode
 from ruster.sessions.session import Session
 from ruster.sessions.store import SessionStore
@@ -41,14 +42,14 @@ class Answering:
         return [session_id for session_id, _ in await self._store().infos(uid)]
 
     async def stream(
-        self, uid: int, session_id: str, message: str
+        self, uid: int, session_id: str, message: Message
     ) -> AsyncGenerator[InferenceEvent, None]:
         """Have a message answered in a session; see ``AgentTurns``."""
         session = await self._session(uid, check_name(session_id))
         told = _Told()
         stop = session.stream.observe(told.take)
         try:
-            queued = await session.send(message, SendMode.QUEUE, None)
+            queued = await session.send(message.content, SendMode.QUEUE, None, message.images)
             try:
                 yield ProcessStart(session.info.model)
                 async for event in told.events(queued.id):

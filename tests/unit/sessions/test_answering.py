@@ -20,6 +20,7 @@ from ruster.core.inference import (
     ThoughtPhase,
     Usage,
 )
+from ruster.core.messages import Image, Message, Role
 from ruster.sessions.answering import Answering
 from ruster.sessions.inbox import Inbox
 from ruster.sessions.store import SessionStore
@@ -27,8 +28,10 @@ from ruster.testing import ScriptedProvider
 from ruster.testing.scripted import Step
 from tests.unit.sessions.support import UID, listen, open_store
 
+HELLO = Message(Role.USER, "hello")
 
-async def told(answering: Answering, message: str = "hello") -> list[InferenceEvent]:
+
+async def told(answering: Answering, message: Message = HELLO) -> list[InferenceEvent]:
     return [event async for event in answering.stream(UID, "work", message)]
 
 
@@ -64,7 +67,7 @@ async def test_a_turn_that_fails_is_an_error_with_its_code(tmp_path: Path) -> No
 async def test_a_reader_who_leaves_ends_the_turn(tmp_path: Path) -> None:
     slow = ScriptedProvider([Content("one"), 30.0, Content("two")])
     async with open_store(tmp_path, providers={"pinky": slow}) as store:
-        async with aclosing(Answering(lambda: store).stream(UID, "work", "hello")) as events:
+        async with aclosing(Answering(lambda: store).stream(UID, "work", HELLO)) as events:
             async for event in events:
                 if isinstance(event, Content):
                     break
@@ -99,7 +102,7 @@ async def test_a_stop_in_the_middle_is_told_and_the_answer_comes_after_the_start
 
     async def read(store: SessionStore) -> None:
         try:
-            async for event in Answering(lambda: store).stream(UID, "work", "hello"):
+            async for event in Answering(lambda: store).stream(UID, "work", HELLO):
                 if isinstance(event, Content):
                     begun.set()
         except RusterError as error:
@@ -123,6 +126,14 @@ async def test_a_stop_in_the_middle_is_told_and_the_answer_comes_after_the_start
 async def test_a_name_that_is_none_makes_no_session(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         with pytest.raises(ProtocolError):
-            async for _ in Answering(lambda: store).stream(UID, "../x", "hello"):
+            async for _ in Answering(lambda: store).stream(UID, "../x", HELLO):
                 pass
         assert await store.infos(UID) == []
+
+
+async def test_a_session_is_shown_the_pictures(tmp_path: Path) -> None:
+    provider = ScriptedProvider([Content("A cat.")])
+    shown = Message(Role.USER, "What is it?", images=(Image(b"GIF89a", "image/gif"),))
+    async with open_store(tmp_path, providers={"pinky": provider}) as store:
+        await told(Answering(lambda: store), shown)
+    assert provider.requests[0].messages[-1].images == shown.images

@@ -180,6 +180,13 @@ async def test_a_message_only_the_events_know_is_taken_in(tmp_path: Path) -> Non
     assert ends(folder) == [("t-1", "done")]
 
 
+async def test_pictures_that_only_the_events_know_of_are_told_to_be_lost(tmp_path: Path) -> None:
+    folder = await make(tmp_path, events=(accepted("t-1", "look", 1) | {"images": 2},))
+    async with open_store(tmp_path) as store:
+        await settled(store)
+    assert history(folder)[0]["content"] == "look\n[2 pictures were lost]"
+
+
 async def test_turns_that_left_the_memory_are_not_answered_again(tmp_path: Path) -> None:
     """The window in memory is smaller than the part of the events that is looked at."""
     async with open_store(tmp_path, window_turns=1) as store:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ruster.core.clock import Clock
 from ruster.core.inference import InferenceEvent
+from ruster.core.messages import Message
 from ruster.core.ports import ChatModels
 from ruster.gateway.settings import GatewaySettings
 from ruster.protocol.intake import Dispatch
@@ -38,8 +39,8 @@ class EngineControl(Protocol):
 class AgentTurns(Protocol):
     """Turns of sessions, with all that the agent has, as events of an inference."""
 
-    def stream(self, uid: int, session_id: str, message: str) -> AsyncIterator[InferenceEvent]:
-        """Have a message answered in a session of a user, made if it is not there.
+    def stream(self, uid: int, session_id: str, message: Message) -> AsyncIterator[InferenceEvent]:
+        """Have a user's message answered in a session of theirs, made if it is not there.
 
         Its tool calls are the agent's own and are not told. Closing the iterator ends the turn.
         Raises errors of the tree.

@@ -65,7 +65,7 @@ class Asker:
         said = next((it for it in reversed(request.messages) if it.role is Role.USER), None)
         if said is None or not said.content.strip():
             raise InvalidRequest("messages: there is none of the user with a text", "messages")
-        return agents.stream(self.identity.uid, session_id, said.content)
+        return agents.stream(self.identity.uid, session_id, said)
 
     def _plain(self, request: InferenceRequest) -> AsyncGenerator[InferenceEvent, None]:
         return _closable(self.parts.models.stream(request.model, request))

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from ruster.core.inference import Complete, Content, InferenceEvent
+from ruster.core.messages import Message
 from ruster.gateway.api.parts import ApiParts
 from ruster.gateway.identity import Identity
 from ruster.gateway.openai import chat
@@ -29,11 +30,11 @@ class Turns:
     """Answers with who asked what where."""
 
     async def stream(
-        self, uid: int, session_id: str, message: str
+        self, uid: int, session_id: str, message: Message
     ) -> AsyncIterator[InferenceEvent]:
         if session_id == "slow":
             await asyncio.sleep(0.2)
-        yield Content(f"{uid} {session_id} {message}")
+        yield Content(f"{uid} {session_id} {message.content}{len(message.images) or ''}")
         yield Complete()
 
     async def sessions(self, uid: int) -> Sequence[str]:
@@ -95,6 +96,15 @@ async def test_a_session_answers_the_last_thing_a_user_said() -> None:
             await http.post("/v1/responses", json={"model": "agent/trip", "input": "x"})
         ).json()
         assert answer["output"][0]["content"][0]["text"] == f"{UID} trip x"
+
+
+async def test_pictures_reach_the_session() -> None:
+    url = "data:image/png;base64,iVBORw0KGgo="
+    said = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": url}}]
+    async with client(Turns()) as http:
+        body = {"model": "agent/trip", "messages": [{"role": "user", "content": said}]}
+        answer = (await http.post("/v1/chat/completions", json=body)).json()
+    assert answer["choices"][0]["message"]["content"] == f"{UID} trip look1"
 
 
 @pytest.mark.parametrize(
