@@ -20,7 +20,7 @@ from ruster.core.ports import ChatModels
 
 __all__ = ["Asking"]
 
-_LEFT_OUT = "[{count} pictures left out: this model cannot look at them]"
+_LEFT_OUT = "[pictures left out: {count}; this model cannot look at them]"
 _BEFORE_ANSWER = (Notice, ProcessStart, Progress)
 _NO_FORM = frozenset({"schema_unsupported", "grammar_invalid", "tools_unsupported"})
 _NO_IMAGES = "images_unsupported"

@@ -15,7 +15,6 @@ _IMAGE_KINDS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
 )
 
 
@@ -51,6 +50,8 @@ class Image:
 
 def media_type_of(data: bytes) -> str | None:
     """Return the media type of a picture by its first bytes; None if it is none that we know."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
     return next((kind for start, kind in _IMAGE_KINDS if data.startswith(start)), None)
 
 

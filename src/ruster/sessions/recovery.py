@@ -76,7 +76,7 @@ def _adopt_accepted(session: Session, clock: Clock) -> None:
 
 def _kept_of(event: Record) -> Message:
     """Return what an ``accepted`` event keeps of a message; its pictures are lost."""
-    lost = f"\n[{event['images']} pictures were lost]" if event.get("images") else ""
+    lost = f"\n[pictures lost: {event['images']}]" if event.get("images") else ""
     return Message(Role.USER, event["message"] + lost)
 
 

@@ -290,6 +290,6 @@ async def test_a_model_that_cannot_look_at_pictures_answers_without(code: str) -
     assert len(first.messages[0].images) == 2
     for one in others:
         assert one.messages[0].images == ()
-        assert one.messages[0].content.startswith("Look\n[2 pictures left out")
+        assert one.messages[0].content.startswith("Look\n[pictures left out: 2")
     assert case.asked == ["native"] * 3
     assert (case.blind, case.told) == (1, 0)

@@ -128,7 +128,12 @@ async def test_tokens_are_told_by_a_provider_that_can() -> None:
         assert (await client.post("/tokenize", json=body)).json()["tokens"] == [0, *map(ord, "a:x")]
         answer = await client.post("/tokenize", json={"prompt": "x"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_supported")
-        for wrong in ({}, {"content": 5}, {"content": "x", "add_special": "perhaps"}):
+        for wrong in (
+            {},
+            {"content": 5},
+            {"content": "x", "add_special": "perhaps"},
+            {"content": "x" * (2**20 + 1)},
+        ):
             assert (await client.post("/tokenize", json=wrong)).status_code == 400
 
 

@@ -177,7 +177,18 @@ FULL: dict[str, dict[str, Any]] = {
     "ping": {},
 }
 WRONG: dict[str, list[Any]] = {
-    "images": [1, None, "x", {}, True, ["no!"], ["aGVsbG8="], [1], ["iVBORw0KGgo="] * 9],
+    "images": [
+        1,
+        None,
+        "x",
+        {},
+        True,
+        ["no!"],
+        ["aGVsbG8="],
+        ["UklGRiQAAABXQVZFZm10IA=="],
+        [1],
+        ["iVBORw0KGgo="] * 9,
+    ],
     "server": [1, None, [], {}, True, "", "a/b", "../x", ".x", "mail\n", "x" * 65],
     "approval_id": [1, None, [], {}, True, "", "pa-1", "pa-5f0c9a1be2d34c77\n", "../x"],
     "scope": [1, [], {}, True, "", "forever"],

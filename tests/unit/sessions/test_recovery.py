@@ -184,7 +184,7 @@ async def test_pictures_that_only_the_events_know_of_are_told_to_be_lost(tmp_pat
     folder = await make(tmp_path, events=(accepted("t-1", "look", 1) | {"images": 2},))
     async with open_store(tmp_path) as store:
         await settled(store)
-    assert history(folder)[0]["content"] == "look\n[2 pictures were lost]"
+    assert history(folder)[0]["content"] == "look\n[pictures lost: 2]"
 
 
 async def test_turns_that_left_the_memory_are_not_answered_again(tmp_path: Path) -> None:

@@ -23,14 +23,16 @@ from ruster.gateway.identity import Identity
 
 __all__ = ["TokenizeBody", "metrics_text", "routes"]
 
+_Text = Annotated[str, Field(max_length=1 << 20)]
+"""Bounded: a text is read between two steps of everybody's answers."""
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class TokenizeBody(Shape):
     """The body of ``/tokenize``: ``content`` as llama.cpp's server names it, or ``prompt``."""
 
-    content: str | None = None
-    prompt: str | None = None
+    content: _Text | None = None
+    prompt: _Text | None = None
     model: Annotated[str, Field(max_length=512)] | None = None
     add_special: bool = False
 
